@@ -1,0 +1,1 @@
+"""Kafka to Sanity: applies each change event to its document, effectively once."""

@@ -1,0 +1,159 @@
+"""The one place that touches kafka-python, which has no types of its own."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import structlog
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError
+
+from consumer.record import Record
+from consumer.settings import KafkaSettings
+
+POLL_SLICE_SECONDS: Final = 0.5  # how long a signal to stop may go unnoticed
+MAX_POLL_INTERVAL_SECONDS: Final = 300  # a batch that takes longer costs the membership, no record
+COMMIT_TIMEOUT_SECONDS: Final = 10.0
+PARTITION_FETCH_BYTES: Final = 4 * 1024 * 1024
+MAX_RECORD_BYTES: Final = 1_400_000  # payload and headers; the topic's limit is the same
+DEAD_LETTER_TIMEOUT_SECONDS: Final = 30.0
+
+log = structlog.get_logger()
+
+
+class LogReader:
+    """A member of the consumer group, reading one lane's topic; offsets are committed by hand."""
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        *,
+        topic: str,
+        group_id: str,
+        session_timeout_seconds: float,
+        stopping: Callable[[], bool],
+    ) -> None:
+        self._stopping = stopping
+        self._consumer: Any = KafkaConsumer(
+            topic,
+            **settings.client_options(),
+            group_id=group_id,
+            client_id="outbox-to-sanity",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",  # a record twice is harmless, one skipped is not
+            isolation_level="read_committed",
+            allow_auto_create_topics=False,
+            partition_assignment_strategy=(CooperativeStickyAssignor,),
+            session_timeout_ms=int(session_timeout_seconds * 1000),
+            heartbeat_interval_ms=int(session_timeout_seconds * 1000 / 5),
+            max_poll_interval_ms=MAX_POLL_INTERVAL_SECONDS * 1000,
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+            metadata_max_age_ms=30_000,
+            reconnect_backoff_max_ms=1_000,
+        )
+
+    def poll(self, max_records: int) -> list[Record]:
+        """The next records, in order within each partition; empty after half a second of none."""
+        return _records(self._poll(POLL_SLICE_SECONDS, max_records))
+
+    def wait(self, seconds: float) -> None:
+        """Stays in the group for so long without taking records; ends early when stopping."""
+        self._consumer.pause(*self._consumer.assignment())
+        left = seconds
+        while left > 0 and not self._stopping():
+            # A rebalance may hand over partitions that are not paused: give their records back.
+            taken = self._poll(min(left, POLL_SLICE_SECONDS), 1)
+            for partition, records in taken.items():
+                self._consumer.seek(partition, records[0].offset)
+                self._consumer.pause(partition)
+            left -= POLL_SLICE_SECONDS
+        self._consumer.resume(*self._consumer.paused())
+
+    def commit(self, records: Iterable[Record]) -> bool:
+        """Commits the offsets after `records`; False when the group has moved on, or Kafka is away.
+
+        Then they come again, to this member or another, and the revision in Sanity skips them.
+        """
+        following: dict[Any, Any] = {}
+        for record in records:
+            partition = TopicPartition(record.topic, record.partition)
+            known = following.get(partition)
+            if known is None or known.offset <= record.offset:
+                following[partition] = OffsetAndMetadata(record.offset + 1, "", -1)  # epoch unknown
+        try:
+            self._consumer.commit(following, timeout_ms=COMMIT_TIMEOUT_SECONDS * 1000)
+        except KafkaError as exc:
+            log.warning("offsets_not_committed", error=str(exc), error_type=type(exc).__name__)
+            return False
+        return True
+
+    def partitions(self) -> list[int]:
+        """The partitions that this member holds now."""
+        return sorted(partition.partition for partition in self._consumer.assignment())
+
+    def close(self) -> None:
+        """Leaves the group."""
+        self._consumer.close(autocommit=False)
+
+    def _poll(self, seconds: float, max_records: int) -> dict[Any, list[Any]]:
+        polled: dict[Any, list[Any]] = self._consumer.poll(
+            timeout_ms=seconds * 1000, max_records=max_records
+        )
+        return polled
+
+
+class DeadLetterTopic:
+    """Where parked records lie: the record as it came, and why it was parked."""
+
+    def __init__(self, settings: KafkaSettings, *, topic: str) -> None:
+        self._topic = topic
+        self._settings = settings
+        self._producer: Any = None
+
+    def park(self, parked: Sequence[tuple[Record, str]]) -> None:
+        """Returns when the broker has all of them; raises `KafkaError` where it has not."""
+        if not parked:
+            return
+        if self._producer is None:
+            self._producer = KafkaProducer(
+                **self._settings.client_options(),
+                client_id="outbox-to-sanity-dead-letters",
+                acks="all",
+                max_request_size=MAX_RECORD_BYTES,
+            )
+        sent = [
+            self._producer.send(
+                self._topic,
+                key=record.key,
+                value=record.value,
+                headers=[
+                    *((name, raw or b"") for name, raw in record.headers),
+                    ("parkedReason", reason.encode()),
+                    ("parkedFrom", record.position.encode()),
+                ],
+            )
+            for record, reason in parked
+        ]
+        for future in sent:
+            future.get(timeout=DEAD_LETTER_TIMEOUT_SECONDS)
+
+    def close(self) -> None:
+        """Closes the producer."""
+        if self._producer is not None:
+            self._producer.close()
+
+
+def _records(polled: dict[Any, list[Any]]) -> list[Record]:
+    return [
+        Record(
+            topic=each.topic,
+            partition=each.partition,
+            offset=each.offset,
+            key=each.key,
+            value=each.value,
+            headers=tuple((name, raw) for name, raw in each.headers),
+            timestamp_ms=each.timestamp,
+        )
+        for records in polled.values()
+        for each in records
+    ]
