@@ -75,8 +75,16 @@ class FieldMapping(BaseModel):
         return document_id
 
     def owned_fields(self, event: ChangeEvent) -> dict[str, Any]:
-        """The document's owned fields as `event` states them; null means the field is absent."""
-        return {field: _reach(event.payload, source) for field, source in self.owned.items()}
+        """The document's owned fields as `event` states them; null means the field is absent.
+
+        Raises `MalformedRecordError` where one is missing, or is nothing that JSON can carry.
+        """
+        fields = {field: _reach(event.payload, source) for field, source in self.owned.items()}
+        try:
+            json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
+        except ValueError as exc:  # NaN, or half of a surrogate pair
+            raise MalformedRecordError(f"the payload can't be written as JSON: {exc}") from exc
+        return fields
 
 
 def load_mapping(path: Path | None = None) -> FieldMapping:

@@ -15,7 +15,7 @@ POLL_SLICE_SECONDS: Final = 0.5  # how long a signal to stop may go unnoticed
 MAX_POLL_INTERVAL_SECONDS: Final = 300  # a batch that takes longer costs the membership, no record
 COMMIT_TIMEOUT_SECONDS: Final = 10.0
 PARTITION_FETCH_BYTES: Final = 4 * 1024 * 1024
-MAX_RECORD_BYTES: Final = 1_400_000  # payload and headers; the topic's limit is the same
+MAX_DEAD_LETTER_BYTES: Final = 1_500_000  # the record and its reason; the topic takes 1,572,864
 DEAD_LETTER_TIMEOUT_SECONDS: Final = 30.0
 
 log = structlog.get_logger()
@@ -50,6 +50,7 @@ class LogReader:
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
             metadata_max_age_ms=30_000,
             reconnect_backoff_max_ms=1_000,
+            bootstrap_timeout_ms=5_000,
         )
 
     def poll(self, max_records: int) -> list[Record]:
@@ -119,7 +120,7 @@ class DeadLetterTopic:
                 **self._settings.client_options(),
                 client_id="outbox-to-sanity-dead-letters",
                 acks="all",
-                max_request_size=MAX_RECORD_BYTES,
+                max_request_size=MAX_DEAD_LETTER_BYTES,
             )
         sent = [
             self._producer.send(

@@ -4,8 +4,10 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Final
 
 import structlog
+from kafka.errors import KafkaError
 
 from consumer.apply import Applier, Step
 from consumer.budget import Lane
@@ -16,6 +18,8 @@ from consumer.ledger import Ledger, NullLedger, PostgresLedger
 from consumer.observe.health import Health, HealthServer
 from consumer.settings import ConsumerSettings, KafkaSettings, SanitySettings
 from consumer.worker import Worker
+
+KAFKA_RETRY_SECONDS: Final = 2.0
 
 log = structlog.get_logger()
 
@@ -66,13 +70,9 @@ class Service:
             self._stopping.set()
 
     def _work(self, lane: Lane, edit_steps: Callable[[list[Step]], list[Step]]) -> None:
-        reader = LogReader(
-            self._kafka,
-            topic=self._topics[lane],
-            group_id=group_id(self._consumer, self._sanity, lane),
-            session_timeout_seconds=self._consumer.session_timeout_seconds,
-            stopping=self._stopping.is_set,
-        )
+        reader = self._join(lane)
+        if reader is None:
+            return
         worker = Worker(
             lane=lane.name.lower(),
             reader=reader,
@@ -96,6 +96,24 @@ class Service:
             worker.run(edit_steps([*applier.steps, worker.commit]))
         finally:
             dead_letters.close()
+
+    def _join(self, lane: Lane) -> LogReader | None:
+        """A reader of the lane; waits for Kafka to come up, None when told to stop meanwhile."""
+        while not self._stopping.is_set():
+            try:
+                return LogReader(
+                    self._kafka,
+                    topic=self._topics[lane],
+                    group_id=group_id(self._consumer, self._sanity, lane),
+                    session_timeout_seconds=self._consumer.session_timeout_seconds,
+                    stopping=self._stopping.is_set,
+                )
+            except KafkaError as exc:
+                if not exc.retriable:
+                    raise
+                log.warning("kafka_unavailable", lane=lane.name.lower(), error=str(exc))
+                self._stopping.wait(KAFKA_RETRY_SECONDS)
+        return None
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         del signum, frame

@@ -1,5 +1,6 @@
 """Liveness and readiness: what each lane is doing, and why it waits."""
 
+import socket
 import threading
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -7,6 +8,8 @@ from enum import StrEnum
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse
+
+from consumer.errors import SettingsError
 
 
 class Condition(StrEnum):
@@ -75,17 +78,24 @@ class HealthServer:
     """Serves `health_app` from a thread of its own."""
 
     def __init__(self, health: Health, *, host: str, port: int) -> None:
-        config = uvicorn.Config(
-            health_app(health), host=host, port=port, log_config=None, access_log=False
-        )
+        config = uvicorn.Config(health_app(health), log_config=None, access_log=False)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="health", daemon=True)
+        try:
+            self._socket = socket.create_server((host, port))
+        except OSError as exc:
+            raise SettingsError(
+                f"can't listen on {host}:{port}: {exc.strerror}; "
+                "stop what holds the port, or set CONSUMER_PORT"
+            ) from exc
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="health", daemon=True
+        )
 
     def start(self) -> None:
-        """Begins to listen."""
+        """Begins to answer."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops listening."""
+        """Stops answering."""
         self._server.should_exit = True
         self._thread.join(timeout=5)

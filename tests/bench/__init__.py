@@ -1,0 +1,1 @@
+"""Figures, from real servers: `make bench`."""
