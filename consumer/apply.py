@@ -24,6 +24,7 @@ from consumer.content_lake import AlreadyCommittedError, ContentLake
 from consumer.decide import Change, Decision, OnDelete, Park, Reason, Skip, Write, decide
 from consumer.document import (
     TOMBSTONE_PREFIX,
+    TOMBSTONE_TYPE,
     Document,
     FieldMapping,
     ProductState,
@@ -76,6 +77,7 @@ class Batch:
     unreadable: list[tuple[Record, str]] = field(default_factory=list)
     unsettled: dict[str, Change] = field(default_factory=dict)  # by product, as all below
     states: dict[str, ProductState] = field(default_factory=dict)
+    applied: dict[str, int] = field(default_factory=dict)  # the ledger's hints of this round
     decisions: dict[str, Decision] = field(default_factory=dict)
     sent: set[str] = field(default_factory=set)  # committed in this round
     written: dict[str, Result] = field(default_factory=dict)  # the last write, of whatever round
@@ -157,10 +159,10 @@ class Applier:
     def decide(self, batch: Batch) -> None:
         """What each change asks for, given what was read."""
         absent = [p for p in batch.unsettled if batch.states[p] == ProductState()]
-        applied = self._ledger.applied_revisions(absent) if absent else {}
+        batch.applied = self._ledger.applied_revisions(absent) if absent else {}
         now = self._clock()
         batch.decisions = {
-            product_id: self._decide(batch.states[product_id], change, now, applied)
+            product_id: self._decide(batch.states[product_id], change, now, batch.applied)
             for product_id, change in batch.unsettled.items()
         }
         for product_id, decision in batch.decisions.items():
@@ -206,7 +208,8 @@ class Applier:
             is_refused = isinstance(decision, Write) and product_id not in batch.sent
             tombstone = self._expected_tombstone(batch, product_id)
             after = replace(seen[product_id], tombstone=tombstone)
-            if is_refused or not isinstance(self._decide(after, change, now, {}), Skip):
+            settled = self._decide(after, change, now, batch.applied)
+            if is_refused or not isinstance(settled, Skip):
                 continue
             if isinstance(decision, Skip):
                 batch.results[product_id] = Result(change, decision.reason)
@@ -349,8 +352,9 @@ class Applier:
         """The same delete, with the product taken out of the add-ons that hold it."""
         bodies = self._lake.read_documents(refusal.referencing_ids, self._lane)
         held = self._mapping.document_id(product_id)
-        own = {document.id for document in batch.states[product_id].documents}
-        others = [d for d in map(Document, bodies) if d.id not in own]
+        # Own documents go anyway; what was taken out before and still holds can't be taken out.
+        known = {each["patch"]["id"] for each in write.mutations if "patch" in each}
+        others = [d for d in map(Document, bodies) if d.id not in known]
         patches = unlink(others, held, self._mapping)
         if isinstance(patches, Park):
             self._set_aside(batch, product_id, patches.reason)
@@ -372,7 +376,8 @@ class Applier:
         if not decision.leaves_tombstone:
             return None
         event = batch.unsettled[product_id].event
-        return Document({"_id": product_id, "sync": sync_object(event, self._clock())})
+        sync = sync_object(event, self._clock())
+        return Document({"_id": product_id, "_rev": "", "_type": TOMBSTONE_TYPE, "sync": sync})
 
     def _set_aside(self, batch: Batch, product_id: str, reason: str) -> None:
         change = batch.unsettled.pop(product_id)

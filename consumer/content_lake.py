@@ -18,6 +18,7 @@ from consumer.errors import (
     ContentLakeUnavailableError,
     DatasetNotFoundError,
     MutationRejectedError,
+    PoisonRecordError,
     QuotaExceededError,
     RateLimitedError,
     ReferencedDocumentError,
@@ -80,14 +81,14 @@ class ContentLake:
     def query(self, groq: str, params: dict[str, Any], lane: Lane) -> Any:
         """The query's result in the raw perspective; by POST, so that parameters may be long."""
         path = f"/data/query/{self._settings.dataset}"
-        body = self._read(
+        return self._read(
             lane,
             "POST",
             path,
+            "result",
             params={"perspective": "raw"},
             json={"query": groq, "params": params},
         )
-        return body["result"]
 
     def read_states(self, document_ids: Sequence[str], lane: Lane) -> list[dict[str, Any]]:
         """Published, drafts, versions and tombstones of these published ids, in one request.
@@ -123,8 +124,9 @@ class ContentLake:
                 lane,
                 "GET",
                 f"/data/doc/{self._settings.dataset}/{','.join(ids)}",
+                "documents",
                 params={"includeAllVersions": "true"},
-            )["documents"]
+            )
         ]
 
     def commit(self, transaction_id: str, mutations: list[Mutation], lane: Lane) -> None:
@@ -146,15 +148,22 @@ class ContentLake:
             content=body,
         )
 
-    def _read(self, lane: Lane, method: str, path: str, **request: Any) -> dict[str, Any]:
+    def _read(self, lane: Lane, method: str, path: str, field: str, **request: Any) -> Any:
+        """`field` of the answer. A read that is refused halts: no record is to blame for it."""
         self._read_budget.acquire(lane)
-        return self._send(self._read_budget, method, path, **request)
+        try:
+            body = self._send(self._read_budget, method, path, **request)
+        except (PoisonRecordError, RevisionConflictError) as exc:
+            raise UnexpectedAnswerError(f"Sanity refused a read: {exc}") from exc
+        if field not in body:
+            raise ContentLakeUnavailableError(f"Sanity's answer has no {field!r}")
+        return body[field]
 
     def _send(self, budget: Budget, method: str, path: str, **request: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         try:
             response = self._http.request(method, path, headers=headers, **request)
-        except httpx.TransportError as exc:
+        except httpx.RequestError as exc:  # DecodingError among them: half of a gzip body
             what = str(exc) or type(exc).__name__
             raise ContentLakeUnavailableError(f"{method} {path.split('/')[2]}: {what}") from exc
         _follow_limits(budget, response)
@@ -182,20 +191,31 @@ def error_of(response: httpx.Response) -> ConsumerError:
             )
         case 429:
             return RateLimitedError(text, retry_after=_retry_after(response))
-        case 409 if error.get("type") == "transactionAlreadyExistsError":
-            return AlreadyCommittedError(text)
-        case 409 if error.get("type") == "transactionConflictError":
-            return ContentLakeUnavailableError(text)
+        case 400 | 409 | 422 if not _is_sanitys(response):
+            return _unexpected(status, text)
         case 400 | 409 | 413 | 422:
             return _refusal(error, text)
         case 408 | 425:
             return ContentLakeUnavailableError(text)
         case _ if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             return ContentLakeUnavailableError(f"Sanity answered {status}: {text}")
+    return _unexpected(status, text)
+
+
+def _unexpected(status: int, text: str) -> ConsumerError:
     return UnexpectedAnswerError(f"Sanity answered {status}: {text}. Check SANITY_API_HOST")
 
 
 def _refusal(error: dict[str, Any], text: str) -> ConsumerError:
+    match error.get("type"):
+        case "transactionAlreadyExistsError":
+            return AlreadyCommittedError(text)
+        case "transactionConflictError":
+            return ContentLakeUnavailableError(text)
+    return _rejection(error, text)
+
+
+def _rejection(error: dict[str, Any], text: str) -> ConsumerError:
     items = [item for item in error.get("items") or () if isinstance(item, dict)]
     details = [item["error"] for item in items if isinstance(item.get("error"), dict)] or [error]
     indexes = tuple(item["index"] for item in items if isinstance(item.get("index"), int))
@@ -210,6 +230,14 @@ def _refusal(error: dict[str, Any], text: str) -> ConsumerError:
                 indexes=indexes,
             )
     return MutationRejectedError(text, indexes=indexes)
+
+
+def _is_sanitys(response: httpx.Response) -> bool:
+    """Whether Sanity speaks; for a proxy's page, no product is to blame."""
+    try:
+        return isinstance(response.json(), dict)
+    except ValueError:
+        return False
 
 
 def _error_object(response: httpx.Response) -> dict[str, Any]:
@@ -252,9 +280,10 @@ def _retry_after(response: httpx.Response) -> float | None:
     if (seconds := _seconds(text)) is not None:
         return seconds
     try:
-        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+        seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
     except (TypeError, ValueError):
         return None
+    return _seconds(str(seconds))
 
 
 def _seconds(text: str | None) -> float | None:

@@ -143,7 +143,7 @@ def _refuse_set_back(state: ProductState, event: ChangeEvent) -> None:
         is_younger = (
             sync.revision > event.revision
             and sync.occurred_at is not None
-            and event.occurred_at > sync.occurred_at + CLOCK_TOLERANCE
+            and event.occurred_at - CLOCK_TOLERANCE > sync.occurred_at
         )
         if is_reused or is_younger:
             raise RevisionSetBackError(
@@ -185,7 +185,7 @@ def _update(state: ProductState, change: Change, now: datetime) -> Skip | Write:
         for step in mutation.guarded_delete(tombstone.id, tombstone.rev)
     ]
     if patches or buried:
-        is_trace = all(set(patch["patch"]["set"]) == {SYNC_FIELD} for patch in patches)
+        is_trace = all(_is_trace(patch) for patch in patches)
         return Write(Outcome.RECORDED if is_trace else Outcome.PATCHED, [*patches, *buried])
     is_duplicate = all(d.sync.revision == change.event.revision for d in state.documents)
     return Skip(Reason.DUPLICATE if is_duplicate else Reason.UNCHANGED)
@@ -208,6 +208,10 @@ def _refresh(document: Document, change: Change, now: datetime) -> Mutation | No
         set_={**present, SYNC_FIELD: sync_object(change.event, now)},
         unset=tuple(differing.keys() - present.keys()),
     )
+
+
+def _is_trace(patch: Mutation) -> bool:
+    return set(patch["patch"]["set"]) == {SYNC_FIELD} and "unset" not in patch["patch"]
 
 
 def _remove(

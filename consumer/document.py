@@ -248,7 +248,9 @@ def kept_documents(tombstone: Document) -> list[dict[str, Any]]:
     """What the tombstone kept of a deleted product: each document's content, by id."""
     try:
         kept = json.loads(str(tombstone.body.get("kept") or "[]"))
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(kept, list):
         return []
     return [body for body in kept if isinstance(body, dict) and isinstance(body.get("_id"), str)]
 

@@ -16,6 +16,7 @@ MAX_POLL_INTERVAL_SECONDS: Final = 300  # a batch that takes longer costs the me
 COMMIT_TIMEOUT_SECONDS: Final = 10.0
 PARTITION_FETCH_BYTES: Final = 4 * 1024 * 1024
 MAX_DEAD_LETTER_BYTES: Final = 1_500_000  # the record and its reason; the topic takes 1,572,864
+MAX_REASON_LENGTH: Final = 2_000
 DEAD_LETTER_TIMEOUT_SECONDS: Final = 30.0
 
 log = structlog.get_logger()
@@ -126,10 +127,11 @@ class DeadLetterTopic:
             self._producer.send(
                 self._topic,
                 key=record.key,
-                value=record.value,
+                value=record.value or b"",
+                # kafka-python writes no null headers; an absent one says the same.
                 headers=[
-                    *((name, raw or b"") for name, raw in record.headers),
-                    ("parkedReason", reason.encode()),
+                    *((name, raw) for name, raw in record.headers if raw is not None),
+                    ("parkedReason", reason[:MAX_REASON_LENGTH].encode()),
                     ("parkedFrom", record.position.encode()),
                 ],
             )

@@ -10,6 +10,9 @@ from consumer.errors import MalformedRecordError, NewerSchemaError
 from outbox.event import SCHEMA_VERSION, ChangeEvent, Header, is_aggregate_id
 
 REQUIRED_HEADERS = (Header.ID, Header.EVENT_TYPE, Header.REVISION, Header.OCCURRED_AT)
+OPTIONAL_HEADERS = (Header.SCHEMA_VERSION, Header.SOURCE, Header.RUN_ID, Header.TRACEPARENT)
+MAX_REVISION = 2**53 - 1  # above it Sanity's numbers, which are JavaScript's, are no longer exact
+YEARS = range(1971, 9999)  # a minute more or another time zone still gives a date
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +39,13 @@ def parse(record: Record) -> ChangeEvent:
     Raises `NewerSchemaError` for a schema version above ours, whatever else the record holds, and
     `MalformedRecordError` for anything that breaks the contract.
     """
+    _refuse_newer_schema(record)
     headers = _headers(record)
-    _refuse_newer_schema(record, headers)
     missing = [name for name in REQUIRED_HEADERS if headers.get(name) is None]
     if missing:
         raise MalformedRecordError(f"required header missing: {', '.join(missing)}")
     try:
-        return ChangeEvent.model_validate(
+        event = ChangeEvent.model_validate(
             {
                 "id": headers[Header.ID],
                 "aggregate_id": _key(record),
@@ -51,30 +54,45 @@ def parse(record: Record) -> ChangeEvent:
                 "occurred_at": headers[Header.OCCURRED_AT],
                 "schema_version": headers.get(Header.SCHEMA_VERSION) or SCHEMA_VERSION,
                 "source": headers.get(Header.SOURCE) or "api",
-                "run_id": headers.get(Header.RUN_ID),
-                "traceparent": headers.get(Header.TRACEPARENT),
+                "run_id": headers.get(Header.RUN_ID) or None,
+                "traceparent": headers.get(Header.TRACEPARENT) or None,
                 "payload": _payload(record),
             }
         )
     except ValidationError as exc:
         problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors())
         raise MalformedRecordError("; ".join(problems)) from exc
+    _refuse_out_of_range(event)
+    return event
 
 
 def _headers(record: Record) -> dict[str, str | None]:
+    """The headers of the contract; whatever others hold, it need not be text."""
+    known = {*REQUIRED_HEADERS, *OPTIONAL_HEADERS}
     try:
-        return {name: None if raw is None else raw.decode() for name, raw in record.headers}
+        return {
+            name: None if raw is None else raw.decode()
+            for name, raw in record.headers
+            if name in known
+        }
     except UnicodeDecodeError as exc:
         raise MalformedRecordError(f"a header is not UTF-8: {exc}") from exc
 
 
-def _refuse_newer_schema(record: Record, headers: dict[str, str | None]) -> None:
-    text = headers.get(Header.SCHEMA_VERSION)
-    if text is not None and text.isdecimal() and int(text) > SCHEMA_VERSION:
+def _refuse_newer_schema(record: Record) -> None:
+    version = dict(record.headers).get(Header.SCHEMA_VERSION) or b""
+    if version.isdigit() and int(version[:9]) > SCHEMA_VERSION:
         raise NewerSchemaError(
-            f"record {record.position} has schema version {text}, this consumer knows "
-            f"{SCHEMA_VERSION}: upgrade the consumer, it goes on from this record"
+            f"record {record.position} has schema version {version[:9].decode()}, this consumer "
+            f"knows {SCHEMA_VERSION}: upgrade the consumer, it goes on from this record"
         )
+
+
+def _refuse_out_of_range(event: ChangeEvent) -> None:
+    if event.revision > MAX_REVISION:
+        raise MalformedRecordError(f"revision {event.revision} is above {MAX_REVISION}")
+    if event.occurred_at.year not in YEARS:
+        raise MalformedRecordError(f"occurredAt {event.occurred_at} is no plausible moment")
 
 
 def _key(record: Record) -> str:
@@ -94,7 +112,7 @@ def _payload(record: Record) -> dict[str, Any]:
         raise MalformedRecordError("the value is null; deletions are events of their own")
     try:
         payload = json.loads(record.value)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as exc:
+    except (ValueError, RecursionError) as exc:  # a number of 5,000 digits is a ValueError too
         raise MalformedRecordError(f"the value is not JSON: {exc}") from exc
     if not isinstance(payload, dict):
         raise MalformedRecordError(f"the value is a JSON {type(payload).__name__}, not an object")

@@ -55,9 +55,12 @@ class SanitySettings(BaseSettings):
         if self.token_file is None:
             return self.token.get_secret_value() if self.token else ""
         try:
-            return self.token_file.read_text().strip()
-        except OSError as exc:
+            token = self.token_file.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError) as exc:
             raise SettingsError(f"SANITY_TOKEN_FILE can't be read: {exc}") from exc
+        if not token:
+            raise SettingsError(f"SANITY_TOKEN_FILE {self.token_file} is empty")
+        return token
 
 
 class KafkaSettings(BaseSettings):

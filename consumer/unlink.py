@@ -18,7 +18,8 @@ def unlink(
     untouchable = [
         d.id
         for d in referencing
-        if d.type != mapping.type or _holds(_without_addons(d.body), product_document_id)
+        if d.type != mapping.type
+        or _holds(_taken_out(d.body, product_document_id), product_document_id)
     ]
     if untouchable:
         return Park(
@@ -33,12 +34,18 @@ def _take_out(document: Document, product_document_id: str) -> Mutation:
     return {"patch": {"id": document.id, "ifRevisionID": document.rev, "unset": [path]}}
 
 
-def _without_addons(body: Mapping[str, Any]) -> dict[str, Any]:
+def _taken_out(body: Mapping[str, Any], document_id: str) -> dict[str, Any]:
+    """The body as `_take_out` leaves it; references nested deeper stay where they are."""
     addons = body.get("addons")
-    rest = {name: value for name, value in body.items() if name != "addons"}
-    if isinstance(addons, dict):
-        rest["addons"] = {name: value for name, value in addons.items() if name != "products"}
-    return rest
+    products = addons.get("products") if isinstance(addons, dict) else None
+    if not isinstance(addons, dict) or not isinstance(products, list):
+        return dict(body)
+    left = [
+        each
+        for each in products
+        if not (isinstance(each, dict) and each.get("_ref") == document_id)
+    ]
+    return {**body, "addons": {**addons, "products": left}}
 
 
 def _holds(value: Any, document_id: str) -> bool:

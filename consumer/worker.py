@@ -118,7 +118,10 @@ class Worker:
         self._health.set(self._lane, Condition.HALTED, str(error))
         self._log.error("consumer_halted", error=str(error), error_type=type(error).__name__)
         self.wait(self._halt_retry_seconds)
-        self._before_halt_retry()
+        try:
+            self._before_halt_retry()
+        except HaltError as exc:  # as while the token file is being replaced
+            self._log.warning("halt_retry_unprepared", error=str(exc))
 
     def _show(self) -> None:
         partitions = self._reader.partitions()

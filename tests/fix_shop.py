@@ -3,6 +3,7 @@
 import socket
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -16,22 +17,26 @@ ProductBody = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
-def admin(backend: Backend) -> Admin:
+def admin(backend: Backend) -> Iterator[Admin]:
     """Logged in to the Admin API."""
-    return Admin(
+    client = Admin(
         backend.commerce_url, backend.commerce_admin_email, backend.commerce_admin_password
     )
+    with closing(client):
+        yield client
 
 
 @pytest.fixture(scope="session")
-def editor(backend: Backend) -> Editor:
+def editor(backend: Backend) -> Iterator[Editor]:
     """Writes content with an editor's own token."""
-    return Editor(
+    client = Editor(
         backend.sanity_api_host,
         project_id=backend.sanity_project_id,
         dataset=backend.sanity_dataset,
         token=backend.sanity_editor_token,
     )
+    with closing(client):
+        yield client
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import shutil
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final, NoReturn
@@ -65,17 +66,21 @@ def _play(values: dict[str, str]) -> bool:
     admin = Admin(
         values["COMMERCE_URL"], values["COMMERCE_ADMIN_EMAIL"], values["COMMERCE_ADMIN_PASSWORD"]
     )
-    with Trace(
-        postgres_dsn=values["POSTGRES_DSN"],
-        bootstrap_servers=values["KAFKA_BOOTSTRAP_SERVERS"],
-        editor=editor,
-    ) as trace:
+    with (
+        closing(editor),
+        closing(admin),
+        Trace(
+            postgres_dsn=values["POSTGRES_DSN"],
+            bootstrap_servers=values["KAFKA_BOOTSTRAP_SERVERS"],
+            editor=editor,
+        ) as trace,
+    ):
         story = Story(
             console=console,
             admin=admin,
             editor=editor,
             trace=trace,
-            products=load_catalogue(),
+            products=load_catalogue(values["COMMERCE_URL"]),
             content=load_content(),
         )
         return story.play()

@@ -18,6 +18,10 @@ class Admin:
         )["token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
 
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
     def create(self, product: dict[str, Any]) -> dict[str, Any]:
         """The new product as commerce answers it."""
         created: dict[str, Any] = self._call("POST", "/admin/products", json=product)["product"]

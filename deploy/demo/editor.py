@@ -18,6 +18,10 @@ class Editor:
             headers={"Authorization": f"Bearer {token}", "X-Sanity-Project-ID": project_id},
         )
 
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
     def document(self, document_id: str) -> dict[str, Any] | None:
         """The document as it is now, or None."""
         documents = self.documents(document_id)

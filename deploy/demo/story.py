@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
 from deploy.demo.admin import Admin
 from deploy.demo.check import Comparison, compare
@@ -147,22 +146,14 @@ class Story:
 
     def _show(self, changes: Iterable[Change]) -> None:
         changes = list(changes)
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for heading in ("  product", "Postgres: event", "revision", "Kafka", "Sanity: _rev"):
-            table.add_column(heading, no_wrap=True)
-        table.add_column("to Kafka", justify="right")
-        table.add_column("to document", justify="right")
         for change in changes[:SHOWN_CHANGES]:
-            table.add_row(
-                f"  {change.product_id}",
-                change.event_type,
-                str(change.revision),
-                change.position.removeprefix("outbox.event."),
-                (change.document or {}).get("_rev", "tombstone")[:13],
-                f"{change.kafka_ms:.0f} ms",
-                f"{change.document_ms:.0f} ms",
+            rev = (change.document or {}).get("_rev", "tombstone")
+            self._say(
+                f"{change.product_id}  Postgres: {change.event_type}, revision {change.revision}"
+                f" | Kafka: {change.position.removeprefix('outbox.event.')}"
+                f" after {change.kafka_ms:.0f} ms"
+                f" | Sanity: {rev[:8]} after {change.document_ms:.0f} ms"
             )
-        self.console.print(table, markup=False)
         if len(changes) > SHOWN_CHANGES:
             self._say(f"... and {len(changes) - SHOWN_CHANGES} more")
 

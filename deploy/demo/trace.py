@@ -128,9 +128,9 @@ class Trace:
         with self._arrived:
             records = [r for r in self._records if r.key == product_id.encode()]
         for record in records:
-            sent = producer.send(
-                record.topic, key=record.key, value=record.value, headers=record.headers
-            )
+            # kafka-python reads null headers but does not write them.
+            headers = [(name, raw) for name, raw in record.headers if raw is not None]
+            sent = producer.send(record.topic, key=record.key, value=record.value, headers=headers)
             sent.get(timeout=PATIENCE_SECONDS)
         producer.close()
 

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -38,19 +39,19 @@ def test_events_written_before_the_connector_first_started_all_arrive(
     admin = Admin(
         values["COMMERCE_URL"], values["COMMERCE_ADMIN_EMAIL"], values["COMMERCE_ADMIN_PASSWORD"]
     )
-    created = [admin.create(product_body(f"Early {number}")) for number in range(EVENTS - 2)]
-    admin.update(created[0]["id"], {"title": "Early, renamed"})
-    admin.delete(created[1]["id"])
-
-    fresh_stack.up()
     editor = Editor(
         values["SANITY_API_HOST"],
         project_id=values["SANITY_PROJECT_ID"],
         dataset=values["SANITY_DATASET"],
         token=values["SANITY_EDITOR_TOKEN"],
     )
-    comparison = wait_until_in_step(admin, editor)
+    with closing(admin), closing(editor):
+        created = [admin.create(product_body(f"Early {number}")) for number in range(EVENTS - 2)]
+        admin.update(created[0]["id"], {"title": "Early, renamed"})
+        admin.delete(created[1]["id"])
 
-    assert comparison.compared == EVENTS - 3
-    tombstone = editor.document(f"sync.tombstone.{created[1]['id']}")
-    assert tombstone is not None
+        fresh_stack.up()
+        comparison = wait_until_in_step(admin, editor)
+
+        assert comparison.compared == EVENTS - 3
+        assert editor.document(f"sync.tombstone.{created[1]['id']}") is not None

@@ -1,0 +1,1 @@
+"""The product system: Admin API on Postgres, each write with its event."""

@@ -1,0 +1,1 @@
+"""The HTTP API: Medusa's shapes on the way in and out."""

@@ -1,0 +1,252 @@
+"""Topics made explicitly, from one file: what is missing, what differs, and the change itself."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol, Self
+
+import yaml
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import KafkaError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from outbox.errors import BrokerUnavailableError, TopicError, TopicMismatchError
+
+TOPIC_PREFIX: Final = "outbox.event."
+BOOTSTRAP_TIMEOUT_SECONDS: Final = 10.0
+REQUEST_TIMEOUT_SECONDS: Final = 15.0
+
+
+class TopicPlan(BaseModel):
+    """One topic as the file wants it; configs that are not named are left to the broker."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    route: str | None = None
+    partitions: int = Field(ge=1, le=1000)
+    config: Mapping[str, str] = Field(default_factory=dict)
+
+    @field_validator("config", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            return value
+        return {
+            key: str(item).lower() if isinstance(item, bool) else str(item)
+            for key, item in value.items()
+        }
+
+
+class TopicsFile(BaseModel):
+    """`deploy/kafka/topics.yaml`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replication_factor: int = Field(default=1, ge=1, le=10)
+    topics: Mapping[str, TopicPlan]
+
+    @model_validator(mode="after")
+    def _routes_name_their_topics(self) -> Self:
+        for name, plan in self.topics.items():
+            if plan.route is not None and name != TOPIC_PREFIX + plan.route:
+                raise ValueError(f"route {plan.route} goes to {TOPIC_PREFIX}{plan.route}: {name}")
+        return self
+
+    @property
+    def routes(self) -> list[str]:
+        """The routes that have a topic in the file."""
+        return sorted(plan.route for plan in self.topics.values() if plan.route is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it is on the broker, with all of its configs."""
+
+    partitions: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference between the file and the broker.
+
+    `create` makes the topic, `config` sets `item` from `before` to `after`, `grow` adds
+    partitions, `shrink` can't be done: Kafka has no way to take partitions away.
+    """
+
+    topic: str
+    kind: Literal["create", "config", "grow", "shrink"]
+    item: str
+    before: str
+    after: str
+
+
+class Broker(Protocol):
+    """What is asked of Kafka; `KafkaBroker` is the real one."""
+
+    def topics(self, names: Iterable[str]) -> dict[str, Topic]:
+        """Those of the named topics that exist."""
+        ...
+
+    def create(self, name: str, plan: TopicPlan, replication_factor: int) -> None:
+        """Make one topic and wait until it has leaders."""
+        ...
+
+    def set_config(self, name: str, config: Mapping[str, str]) -> None:
+        """Set these configs and leave the others."""
+        ...
+
+    def grow(self, name: str, partitions: int) -> None:
+        """Add partitions up to this number."""
+        ...
+
+
+def read_topics(file: Path) -> TopicsFile:
+    """Parse the topics file. Raises `TopicError` that says where it is wrong."""
+    try:
+        return TopicsFile.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except OSError as exc:
+        raise TopicError(f"{file} can't be read: {exc}") from exc
+    except (yaml.YAMLError, ValidationError) as exc:
+        raise TopicError(f"{file}: {exc}") from exc
+
+
+def diff(wanted: TopicsFile, found: Mapping[str, Topic]) -> list[Change]:
+    """What has to change on the broker, topic by topic in the order of the file."""
+    return [
+        change
+        for name, plan in wanted.topics.items()
+        for change in _changes(name, plan, found.get(name))
+    ]
+
+
+def _changes(name: str, plan: TopicPlan, topic: Topic | None) -> Iterator[Change]:
+    if topic is None:
+        yield Change(name, "create", "partitions", "", str(plan.partitions))
+        return
+    if topic.partitions != plan.partitions:
+        kind: Literal["grow", "shrink"] = "grow" if topic.partitions < plan.partitions else "shrink"
+        yield Change(name, kind, "partitions", str(topic.partitions), str(plan.partitions))
+    for key, value in plan.config.items():
+        before = topic.config.get(key, "")
+        if before != value:
+            yield Change(name, "config", key, before, value)
+
+
+def apply(
+    broker: Broker, wanted: TopicsFile, changes: Iterable[Change], *, grow: bool = False
+) -> list[Change]:
+    """Carry out `changes` and return those that were.
+
+    More partitions send an aggregate to another partition than before: its records stay in order
+    by revision only. So a topic grows only when `grow` asks for it, and never shrinks.
+    """
+    done = []
+    for change in changes:
+        match change.kind:
+            case "create":
+                broker.create(change.topic, wanted.topics[change.topic], wanted.replication_factor)
+            case "config":
+                broker.set_config(change.topic, {change.item: change.after})
+            case "grow" if grow:
+                broker.grow(change.topic, int(change.after))
+            case "grow" | "shrink":
+                continue
+        done.append(change)
+    return done
+
+
+def require_topics_of_routes(
+    registered: Iterable[str], wanted: TopicsFile, found: Mapping[str, Topic]
+) -> None:
+    """Raise `TopicMismatchError` when an event could be routed to a topic that doesn't exist."""
+    faults = []
+    for route in sorted(registered):
+        name = TOPIC_PREFIX + route
+        if route not in wanted.routes:
+            faults.append(f"route {route} is registered, but has no topic in the file")
+        elif name not in found:
+            faults.append(f"topic {name} of route {route} does not exist on the broker")
+    if faults:
+        raise TopicMismatchError("; ".join(faults))
+
+
+class KafkaBroker:
+    """Kafka's admin client; its errors become `TopicError` here and nowhere else.
+
+    `settings` are passed to kafka-python as they are (security protocol, SASL, certificates).
+    """
+
+    def __init__(self, bootstrap_servers: str, settings: Mapping[str, Any] | None = None) -> None:
+        with _translated_errors(bootstrap_servers):
+            self._admin = KafkaAdminClient(
+                bootstrap_servers=bootstrap_servers,
+                bootstrap_timeout_ms=round(BOOTSTRAP_TIMEOUT_SECONDS * 1000),
+                request_timeout_ms=round(REQUEST_TIMEOUT_SECONDS * 1000),
+                **(settings or {}),
+            )
+        self._bootstrap_servers = bootstrap_servers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._admin.close()
+
+    def topics(self, names: Iterable[str]) -> dict[str, Topic]:
+        """Those of the named topics that exist."""
+        with _translated_errors(self._bootstrap_servers):
+            existing = set(self._admin.list_topics()) & set(names)
+            if not existing:
+                return {}
+            described = self._admin.describe_topics(sorted(existing))
+            resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in existing]
+            configs = self._admin.describe_configs(resources, config_filter="all")["topic"]
+        return {
+            topic["name"]: Topic(
+                partitions=len(topic["partitions"]),
+                config={
+                    key: entry["value"]
+                    for key, entry in configs[topic["name"]].items()
+                    if entry["value"] is not None
+                },
+            )
+            for topic in described
+        }
+
+    def create(self, name: str, plan: TopicPlan, replication_factor: int) -> None:
+        """Make one topic and wait until it has leaders."""
+        options = {
+            "num_partitions": plan.partitions,
+            "replication_factor": replication_factor,
+            "configs": dict(plan.config),
+        }
+        with _translated_errors(self._bootstrap_servers):
+            self._admin.create_topics({name: options}, wait_for_metadata=True)
+
+    def set_config(self, name: str, config: Mapping[str, str]) -> None:
+        """Set these configs and leave the others."""
+        resource = ConfigResource(ConfigResourceType.TOPIC, name, dict(config))
+        with _translated_errors(self._bootstrap_servers):
+            self._admin.alter_configs([resource])
+
+    def grow(self, name: str, partitions: int) -> None:
+        """Add partitions up to this number."""
+        with _translated_errors(self._bootstrap_servers):
+            self._admin.create_partitions({name: partitions})
+
+
+@contextmanager
+def _translated_errors(bootstrap_servers: str) -> Iterator[None]:
+    try:
+        yield
+    except KafkaError as exc:
+        if exc.retriable or "NoBrokersAvailable" in type(exc).__name__:
+            raise BrokerUnavailableError(
+                f"no broker answers at {bootstrap_servers}: {exc}"
+            ) from exc
+        raise TopicError(f"Kafka at {bootstrap_servers} refused: {exc}") from exc
+    except ValueError as exc:
+        raise TopicError(f"Kafka at {bootstrap_servers}: {exc}") from exc
