@@ -17,7 +17,8 @@ from consumer.ledger import PostgresLedger, migrate_ledger
 from consumer.log import configure_logging
 from consumer.operations.prune import old_tombstones, remove_tombstones
 from consumer.service import Service, open_ledger
-from consumer.settings import ConsumerSettings, KafkaSettings, SanitySettings, load_settings
+from consumer.settings import ConsumerSettings, SanitySettings, load_settings
+from outbox.kafka_settings import KafkaSettings
 
 app = typer.Typer(
     no_args_is_help=True,

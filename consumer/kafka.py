@@ -9,7 +9,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.errors import KafkaError
 
 from consumer.record import Record
-from consumer.settings import KafkaSettings
+from outbox.kafka_settings import KafkaSettings
 
 POLL_SLICE_SECONDS: Final = 0.5  # how long a signal to stop may go unnoticed
 MAX_POLL_INTERVAL_SECONDS: Final = 300  # a batch that takes longer costs the membership, no record
@@ -37,6 +37,7 @@ class LogReader:
         self._stopping = stopping
         self._consumer: Any = KafkaConsumer(
             topic,
+            bootstrap_servers=settings.bootstrap_servers,
             **settings.client_options(),
             group_id=group_id,
             client_id="outbox-to-sanity",
@@ -118,6 +119,7 @@ class DeadLetterTopic:
             return
         if self._producer is None:
             self._producer = KafkaProducer(
+                bootstrap_servers=self._settings.bootstrap_servers,
                 **self._settings.client_options(),
                 client_id="outbox-to-sanity-dead-letters",
                 acks="all",

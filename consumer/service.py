@@ -16,8 +16,9 @@ from consumer.document import load_mapping
 from consumer.kafka import DeadLetterTopic, LogReader
 from consumer.ledger import Ledger, NullLedger, PostgresLedger
 from consumer.observe.health import Health, HealthServer
-from consumer.settings import ConsumerSettings, KafkaSettings, SanitySettings
+from consumer.settings import ConsumerSettings, SanitySettings
 from consumer.worker import Worker
+from outbox.kafka_settings import KafkaSettings
 
 KAFKA_RETRY_SECONDS: Final = 2.0
 

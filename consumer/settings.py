@@ -63,55 +63,6 @@ class SanitySettings(BaseSettings):
         return token
 
 
-class KafkaSettings(BaseSettings):
-    """The Kafka cluster (`KAFKA_*`), with TLS and SASL as kafka-python names them."""
-
-    model_config = SettingsConfigDict(env_prefix="KAFKA_", **_CONFIG)
-
-    bootstrap_servers: str = "127.0.0.1:9092"
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    ssl_cafile: Path | None = None
-    ssl_certfile: Path | None = None
-    ssl_keyfile: Path | None = None
-    ssl_password: SecretStr | None = None
-    ssl_check_hostname: bool = True
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
-    sasl_plain_username: str | None = None
-    sasl_plain_password: SecretStr | None = None
-
-    @model_validator(mode="after")
-    def _sasl_is_whole(self) -> Self:
-        named = (self.sasl_mechanism, self.sasl_plain_username, self.sasl_plain_password)
-        if self.security_protocol.startswith("SASL") and None in named:
-            raise ValueError(
-                f"KAFKA_SECURITY_PROTOCOL={self.security_protocol} needs KAFKA_SASL_MECHANISM, "
-                "KAFKA_SASL_PLAIN_USERNAME and KAFKA_SASL_PLAIN_PASSWORD"
-            )
-        return self
-
-    def client_options(self) -> dict[str, object]:
-        """Keyword arguments of every kafka-python client."""
-        options: dict[str, object] = {
-            "bootstrap_servers": self.bootstrap_servers.split(","),
-            "security_protocol": self.security_protocol,
-        }
-        if self.security_protocol.endswith("SSL"):
-            options |= {
-                "ssl_check_hostname": self.ssl_check_hostname,
-                "ssl_cafile": _path(self.ssl_cafile),
-                "ssl_certfile": _path(self.ssl_certfile),
-                "ssl_keyfile": _path(self.ssl_keyfile),
-                "ssl_password": _secret(self.ssl_password),
-            }
-        if self.security_protocol.startswith("SASL"):
-            options |= {
-                "sasl_mechanism": self.sasl_mechanism,
-                "sasl_plain_username": self.sasl_plain_username,
-                "sasl_plain_password": _secret(self.sasl_plain_password),
-            }
-        return options
-
-
 class ConsumerSettings(BaseSettings):
     """How this service runs (`CONSUMER_*`)."""
 
@@ -145,11 +96,3 @@ def load_settings(kind: type[T]) -> T:
             for e in exc.errors()
         )
         raise SettingsError("; ".join(problems)) from exc
-
-
-def _path(path: Path | None) -> str | None:
-    return None if path is None else str(path)
-
-
-def _secret(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()

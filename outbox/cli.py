@@ -19,12 +19,13 @@ from outbox.errors import (
     UnreadPartitionError,
 )
 from outbox.grants import grant_publish, grant_replication
+from outbox.kafka_settings import KafkaSettings
 from outbox.log import configure_logging
 from outbox.migrate import MIGRATIONS, SCHEMA, migrate, pending
 from outbox.replication import prepare_replication, require_publication, require_slot
 from outbox.retention import Policy, partitions, plan
 from outbox.routes import registered_routes
-from outbox.settings import KafkaSettings, find_file, load_settings
+from outbox.settings import find_file, load_settings
 from outbox.topics import read_topics, require_topics_of_routes
 from outbox.upkeep import round_of_upkeep, run, stop_on_signals
 

@@ -10,7 +10,8 @@ from outbox.connector import changes, read_config, require_source
 from outbox.connector import register as register_connector
 from outbox.console import clear_errors, connect_api, database, out, settings, table
 from outbox.errors import ConnectorError, ConnectorMissingError, ConnectorRefusedError
-from outbox.settings import KafkaSettings, find_file, load_settings
+from outbox.kafka_settings import KafkaSettings
+from outbox.settings import find_file, load_settings
 
 app = typer.Typer(
     no_args_is_help=True, help="The Debezium connector's life cycle over Kafka Connect."

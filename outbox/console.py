@@ -11,7 +11,8 @@ from rich.table import Table
 
 from outbox.connector import Connect
 from outbox.errors import OutboxError
-from outbox.settings import KafkaSettings, OutboxSettings, load_settings
+from outbox.kafka_settings import KafkaSettings
+from outbox.settings import OutboxSettings, load_settings
 from outbox.topics import KafkaBroker
 
 out = Console()

@@ -161,7 +161,9 @@ def _make_days(conn: psycopg.Connection[Any], policy: Policy, report: Report) ->
     """Attach the missing days, today among them unless its events wait to be adopted."""
     is_waiting = bool(_in_state(conn, "aside") + _in_state(conn, "adopting"))
     for day in _missing_days(conn, policy)[1 if is_waiting else 0 :]:
-        with _postponing(report, f"event_{day:%Y%m%d}"):
+        name = f"event_{day:%Y%m%d}"
+        with _postponing(report, name):
+            _execute(conn, "create_part", {"name": name})
             report.made.append(_patiently(conn, "add_day", {"day": day}))
             log.info("partition_made", partition=report.made[-1])
 

@@ -20,6 +20,10 @@ select case
     )
 end;
 
+-- name: create_part
+-- In a transaction of its own, so that only the attaching is done under a lock.
+select outbox.create_part(%(name)s);
+
 -- name: add_day
 select outbox.add_day(%(day)s);
 

@@ -7,7 +7,8 @@ import sys
 from consumer.apply import Batch, Step
 from consumer.log import configure_logging
 from consumer.service import Service
-from consumer.settings import ConsumerSettings, KafkaSettings, SanitySettings, load_settings
+from consumer.settings import ConsumerSettings, SanitySettings, load_settings
+from outbox.kafka_settings import KafkaSettings
 
 
 def die(_batch: Batch) -> None:

@@ -60,10 +60,14 @@ begin
 end
 $$;
 
--- A table that can become a partition. On its own it is neither published nor seen by writers.
+-- A table that can become a partition, unless there is one of this name. On its own it is neither
+-- published nor seen by writers.
 create function outbox.create_part(name text) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
+    if to_regclass(format('outbox.%I', name)) is not null then
+        return;
+    end if;
     execute format('create table outbox.%I (like outbox.event including all)', name);
     -- Statement triggers are not inherited; those for each row come with ATTACH.
     execute format(
@@ -180,9 +184,9 @@ declare
     partition_name constant text := 'event_' || substr(name, length('adopting_') + 1);
     bounds text[];
 begin
-    select array_agg(found[1]::text) into strict bounds
+    select array_agg(bound[1]) into strict bounds
     from pg_constraint,
-        regexp_matches(pg_get_constraintdef(oid), $re$'([^']+)'::timestamp$re$, 'g') as found
+        regexp_matches(pg_get_constraintdef(oid), $re$'([^']+)'::timestamp$re$, 'g') as bound
     where conrelid = format('outbox.%I', name)::regclass and conname = 'adopted_range';
     perform outbox.attach_part(name, partition_name, bounds[1]::timestamptz, bounds[2]::timestamptz);
     return partition_name;
@@ -216,15 +220,15 @@ $$;
 create function outbox.detach_day(partition_name text) returns boolean
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
-    events bigint;
+    counted bigint;
 begin
     perform outbox.require_lock_timeout();
     -- Counted before the parent is locked: counting takes long, the lock must not.
     execute format('lock table outbox.%I in share mode', partition_name);
-    execute format('select count(*) from outbox.%I', partition_name) into events;
+    execute format('select count(*) from outbox.%I', partition_name) into counted;
     if not exists (
         select from outbox.sealed_partition as sealed
-        where sealed.name = partition_name and sealed.events = detach_day.events
+        where sealed.name = partition_name and sealed.events = counted
     ) then
         return false;
     end if;

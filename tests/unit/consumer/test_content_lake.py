@@ -396,14 +396,12 @@ def test_a_commit_whose_answer_cannot_be_read_may_or_may_not_have_happened(
         lake_answering(response).commit("t1", [], Lane.LIVE)
 
 
-def test_half_of_a_compressed_body_is_an_outage() -> None:
-    whole = gzip.compress(json.dumps({"documents": ["x" * 10_000]}).encode())
-
+@pytest.mark.parametrize("content", [gzip.compress(b'{"documents": []}')[:20], b"no gzip at all"])
+def test_a_compressed_body_that_cannot_be_read_is_an_outage(content: bytes) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         del request
-        broken = whole[:20] + b"\x00" * 20
-        stream = httpx.ByteStream(broken)
-        return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=stream)
+        headers = {"content-encoding": "gzip"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(content))
 
     with pytest.raises(ContentLakeUnavailableError):
         lake_at(answer).read_documents(["a"], Lane.LIVE)

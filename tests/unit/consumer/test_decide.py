@@ -554,11 +554,12 @@ def test_after_a_decision_the_same_event_has_nothing_left_to_do(
     title: str | None,
     equal_since: int,
 ) -> None:
-    was_deleted_since = buried is not None and equal_since <= buried <= revision
+    since = min(equal_since, revision)
+    was_deleted_since = buried is not None and since <= buried <= revision
     assume(title is None or not was_deleted_since)
     stone = None if buried is None else tombstone(buried)
     seen = state(*copies, tombstone=stone)
-    its_change = change(revision, title, equal_since=min(equal_since, revision))
+    its_change = change(revision, title, equal_since=since)
 
     decision = decided(seen, its_change)
 
