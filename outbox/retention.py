@@ -146,6 +146,7 @@ def _adopt_default(conn: psycopg.Connection[Any], policy: Policy, report: Report
     """
     if _is_due(_default_is_settled(conn), _missing_days(conn, policy)):
         with _postponing(report, "event_default"):
+            _execute(conn, "create_part", {"name": "event_default_next"})
             log.warning("default_set_aside", table=_patiently(conn, "set_default_aside", {}))
     for part in _in_state(conn, "aside"):
         while _move_oldest_day(conn, part.name):
