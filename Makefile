@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up status down check test bench lock clean
+.PHONY: help setup demo up status down check test test-large bench lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,10 @@ check: $(READY) ## Formatting, lint, types, import contracts
 	@$(BIN)/python -m deploy.local check-emulator
 
 test: $(READY) ## All tests that decide whether a change may land
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not large"
+
+test-large: $(READY) ## Tests with 100,000 documents; wants a quiet machine
+	@$(BIN)/python -m pytest -m large
 
 bench: $(READY) ## Measure latency and cost on the local stack
 	@$(BIN)/python -m tests.bench

@@ -143,11 +143,11 @@ class Catalog:
     async def _writing(self, origin: Origin) -> AsyncIterator[tuple[Connection, list[Change]]]:
         """One transaction; the changes that the block collects are published at its end.
 
-        Its statements travel in a pipeline: one wait for the locked state, one for the revision.
+        Statements travel in a pipeline: one wait for the locked state, one for the revision.
         """
         changes: list[Change] = []
         with repository.translated_duplicates():
-            async with self.pool.connection() as conn, conn.pipeline(), conn.transaction():
+            async with self.pool.connection() as conn, conn.transaction(), conn.pipeline():
                 yield conn, changes
                 # Last, so that the counter's row lock is held for no longer than it must be.
                 revisions = await self.publisher.publish(conn, changes, origin)

@@ -41,4 +41,10 @@ def configure(log_format: LogFormat, level: LogLevel) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
+    logging.getLogger("psycopg").addFilter(_tells_something_new)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+
+
+def _tells_something_new(record: logging.LogRecord) -> bool:
+    # A refused statement breaks its pipeline off; the refusal itself is on its way to the caller.
+    return not record.getMessage().endswith("pipeline aborted")

@@ -52,8 +52,10 @@ async def lock_many(conn: Connection, product_ids: Iterable[str]) -> list[Produc
     ids = sorted(set(product_ids))
     if not ids:
         return []
-    await conn.execute(queries()["lock"], {"ids": ids})
-    return [product for product in await find(conn, ids) if product.deleted_at is None]
+    cursor = await conn.execute(queries()["lock"], {"ids": ids})
+    products = await find(conn, ids)
+    locked = {row["id"] for row in await cursor.fetchall()}
+    return [product for product in products if product.id in locked]
 
 
 async def lock_deleted(conn: Connection, product_id: str) -> Product:

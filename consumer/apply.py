@@ -385,7 +385,8 @@ class Applier:
 
     def _written(self, batch: Batch, product_id: str, write: Write, transaction_id: str) -> Result:
         change = batch.unsettled[product_id]
-        documents = batch.states[product_id].documents
+        # The published copy where there is one: its id is the only one without a dot.
+        documents = sorted(batch.states[product_id].documents, key=lambda each: "." in each.id)
         before = {name: documents[0].body.get(name) for name in change.owned} if documents else None
         return Result(change, write.outcome, transaction_id, before=before)
 

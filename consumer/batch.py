@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from consumer.decide import Change, Write
+from consumer.errors import RevisionSetBackError
 from consumer.mutation import Mutation, encoded
 from outbox.event import ChangeEvent
 
@@ -54,10 +55,20 @@ class EqualRuns:
 
 
 def coalesce(incoming: Iterable[Incoming], runs: EqualRuns) -> list[Change]:
-    """The newest event per product, in the order in which the products first came."""
+    """The newest event per product, in the order in which the products first came.
+
+    Raises `RevisionSetBackError` where one revision was given to two events.
+    """
     by_product: dict[str, dict[int, Incoming]] = {}
     for each in incoming:
-        by_product.setdefault(each.event.aggregate_id, {})[each.event.revision] = each
+        revisions = by_product.setdefault(each.event.aggregate_id, {})
+        same = revisions.setdefault(each.event.revision, each)
+        if same.event.id != each.event.id:
+            raise RevisionSetBackError(
+                f"product {each.event.aggregate_id}: events {same.event.id} and {each.event.id} "
+                f"both have revision {each.event.revision}. Was the database restored? "
+                "Run `outbox advance-revisions`, then a bulk sync"
+            )
     return [_newest(revisions, runs) for revisions in by_product.values()]
 
 

@@ -7,7 +7,10 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Final
 
+from consumer.errors import RateLimitedError
+
 MAX_BURST_SECONDS: Final = 1.0  # an idle budget saves up this much, no more
+LONGEST_WAIT_SECONDS: Final = 2.0
 
 
 class Lane(IntEnum):
@@ -31,8 +34,15 @@ class Budget:
         self._turn = threading.Condition()
 
     def acquire(self, lane: Lane) -> None:
-        """Waits until `lane` may send one request."""
+        """Waits until `lane` may send one request.
+
+        A longer hold is no wait for here: `RateLimitedError` says for how long, so that the caller
+        can wait as a member of its group.
+        """
         with self._turn:
+            held = self._held_until - self._clock()
+            if held > LONGEST_WAIT_SECONDS:
+                raise RateLimitedError("Sanity has asked to wait", retry_after=held)
             self._waiting[lane] += 1
             try:
                 while (wait := self._wait_seconds(lane)) > 0:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from consumer import mutation
 from consumer.document import (
+    DRAFT_PREFIX,
     SYNC_FIELD,
     TOMBSTONE_PREFIX,
     TOMBSTONE_TYPE,
@@ -158,8 +159,10 @@ def _create(state: ProductState, change: Change, mapping: FieldMapping, now: dat
     new = new_document(change.event, change.owned, mapping, now)
     tombstone = state.tombstone
     if tombstone is None:
-        absent = mutation.assert_absent(TOMBSTONE_PREFIX + new["_id"], TOMBSTONE_TYPE)
-        return Write(Outcome.CREATED, [*absent, mutation.create(new)])
+        unburied = mutation.assert_absent(TOMBSTONE_PREFIX + new["_id"], TOMBSTONE_TYPE)
+        # An editor may have unpublished it since the read: then a draft is all there is of it.
+        not_hidden = mutation.assert_absent(DRAFT_PREFIX + new["_id"], mapping.type)
+        return Write(Outcome.CREATED, [*unburied, *not_hidden, mutation.create(new)])
     kept = kept_documents(tombstone)
     restored = [restored_document(body, change.event, change.owned, now) for body in kept] or [new]
     return Write(
@@ -178,12 +181,8 @@ def _update(state: ProductState, change: Change, now: datetime) -> Skip | Write:
         for document in state.documents
         if (patch := _refresh(document, change, now)) is not None
     ]
-    buried = [
-        step
-        for tombstone in [state.tombstone]
-        if tombstone is not None
-        for step in mutation.guarded_delete(tombstone.id, tombstone.rev)
-    ]
+    tombstone = state.tombstone
+    buried = [] if tombstone is None else _exhume(state, tombstone, change, now)
     if patches or buried:
         is_trace = all(_is_trace(patch) for patch in patches)
         return Write(Outcome.RECORDED if is_trace else Outcome.PATCHED, [*patches, *buried])
@@ -208,6 +207,23 @@ def _refresh(document: Document, change: Change, now: datetime) -> Mutation | No
         set_={**present, SYNC_FIELD: sync_object(change.event, now)},
         unset=tuple(differing.keys() - present.keys()),
     )
+
+
+def _exhume(
+    state: ProductState, tombstone: Document, change: Change, now: datetime
+) -> list[Mutation]:
+    """An older tombstone beside documents goes; what it kept and is not there comes back.
+
+    So it is when a draft was opened while a delete was under way, and only the draft is left.
+    """
+    present = {document.id for document in state.documents}
+    missing = [body for body in kept_documents(tombstone) if body["_id"] not in present]
+    restored = [restored_document(body, change.event, change.owned, now) for body in missing]
+    return [
+        mutation.guard(tombstone.id, tombstone.rev),
+        *map(mutation.create, restored),
+        mutation.delete(tombstone.id),
+    ]
 
 
 def _is_trace(patch: Mutation) -> bool:

@@ -31,6 +31,7 @@ TOMBSTONE_TYPE: Final = "sync.tombstone"
 SYNC_FIELD: Final = "sync"
 SPECS_FIELD: Final = "specs"
 SERVER_FIELDS: Final = frozenset({"_rev", "_updatedAt", "_system"})  # Sanity's own, never copied
+MAX_DEPTH: Final = 20  # of a document (Sanity, technical limits)
 RESERVED_FIELDS: Final = frozenset({SYNC_FIELD, SPECS_FIELD, "addons"})
 
 FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
@@ -80,6 +81,7 @@ class FieldMapping(BaseModel):
         Raises `MalformedRecordError` where one is missing, or is nothing that JSON can carry.
         """
         fields = {field: _reach(event.payload, source) for field, source in self.owned.items()}
+        _refuse_depth(fields)
         try:
             json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
         except ValueError as exc:  # NaN, or half of a surrogate pair
@@ -281,6 +283,17 @@ def _reach(payload: Mapping[str, Any], source: str) -> Any:
             )
         value = value[name]
     return value
+
+
+def _refuse_depth(value: Any) -> None:
+    """Sanity refuses deeper documents, and Python's own recursion ends soon after."""
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        nested = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [each for some in nested for each in some if isinstance(each, dict | list)]
+        if not level:
+            return
+    raise MalformedRecordError(f"the payload is nested deeper than {MAX_DEPTH} levels")
 
 
 def _text(value: Any) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import structlog
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, MessageSizeTooLargeError
 
 from consumer.record import Record
 from outbox.kafka_settings import KafkaSettings
@@ -94,6 +94,10 @@ class LogReader:
         """The partitions that this member holds now."""
         return sorted(partition.partition for partition in self._consumer.assignment())
 
+    def has_joined(self) -> bool:
+        """Whether it is a member; one beyond the number of partitions holds none."""
+        return bool(self._consumer.group_metadata().generation_id >= 0)
+
     def close(self) -> None:
         """Leaves the group."""
         self._consumer.close(autocommit=False)
@@ -125,22 +129,24 @@ class DeadLetterTopic:
                 acks="all",
                 max_request_size=MAX_DEAD_LETTER_BYTES,
             )
-        sent = [
-            self._producer.send(
-                self._topic,
-                key=record.key,
-                value=record.value or b"",
-                # kafka-python writes no null headers; an absent one says the same.
-                headers=[
-                    *((name, raw) for name, raw in record.headers if raw is not None),
-                    ("parkedReason", reason[:MAX_REASON_LENGTH].encode()),
-                    ("parkedFrom", record.position.encode()),
-                ],
-            )
-            for record, reason in parked
-        ]
-        for future in sent:
+        for future in [self._send(record, reason) for record, reason in parked]:
             future.get(timeout=DEAD_LETTER_TIMEOUT_SECONDS)
+
+    def _send(self, record: Record, reason: str) -> Any:
+        # kafka-python writes no null headers; an absent one says the same.
+        own = [(name, raw) for name, raw in record.headers if raw is not None]
+        why = [
+            ("parkedReason", reason[:MAX_REASON_LENGTH].encode()),
+            ("parkedFrom", record.position.encode()),
+        ]
+        try:
+            return self._producer.send(
+                self._topic, key=record.key, value=record.value or b"", headers=[*own, *why]
+            )
+        except MessageSizeTooLargeError:
+            # Only a foreign producer makes such records; what it was still lies at `parkedFrom`.
+            omitted = ("parkedOmitted", b"the record is too large to be kept here")
+            return self._producer.send(self._topic, value=b"", headers=[*why, omitted])
 
     def close(self) -> None:
         """Closes the producer."""

@@ -41,6 +41,8 @@ class SanitySettings(BaseSettings):
             raise ValueError("set SANITY_TOKEN or SANITY_TOKEN_FILE (a token that may write)")
         if urlsplit(self.api_host).scheme not in {"http", "https"}:
             raise ValueError(f"SANITY_API_HOST {self.api_host!r} must be an http or https URL")
+        if urlsplit(self.api_host).path not in {"", "/"}:
+            raise ValueError(f"SANITY_API_HOST {self.api_host!r} must not have a path")
         return self
 
     @property

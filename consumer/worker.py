@@ -35,6 +35,9 @@ class Reader(Protocol):
     def partitions(self) -> list[int]:
         """The partitions held now."""
 
+    def has_joined(self) -> bool:
+        """Whether it is a member of the group."""
+
     def close(self) -> None:
         """Leaves the group."""
 
@@ -126,6 +129,7 @@ class Worker:
     def _show(self) -> None:
         partitions = self._reader.partitions()
         self._health.hold(self._lane, partitions)
-        if self._health.snapshot()[self._lane].condition is Condition.STARTING and partitions:
+        is_starting = self._health.snapshot()[self._lane].condition is Condition.STARTING
+        if is_starting and self._reader.has_joined():
             self._health.set(self._lane, Condition.RUNNING)
             self._log.info("lane_started", partitions=partitions)

@@ -21,6 +21,7 @@ from outbox.replication import require_publication, require_slot, require_wal_le
 CONNECTOR: Final = "outbox"
 RETRY_PAUSE_SECONDS: Final = 0.25
 REQUEST_TIMEOUT_SECONDS: Final = 30.0  # Connect validates by logging in to Postgres
+STALE_SECONDS: Final = 4.0
 # A worker that has just started, or whose group is rebalancing, answers these for a second or two.
 NOT_YET: Final = frozenset({404, 409, 503})
 
@@ -154,11 +155,15 @@ class Connect:
         )
 
     def wait_until_running(self, name: str, *, timeout_seconds: float = 60.0) -> ConnectorStatus:
-        """Wait for RUNNING. Raises `ConnectorRefusedError` with the reason when it fails."""
+        """Wait for RUNNING. Raises `ConnectorRefusedError` with the reason when it has failed.
+
+        Connect goes on showing a failure for a moment after it was told to start again.
+        """
+        believed_from = time.monotonic() + STALE_SECONDS
 
         def running() -> ConnectorStatus:
             status = self.status(name)
-            if status.has_failed:
+            if status.has_failed and time.monotonic() > believed_from:
                 raise ConnectorRefusedError(f"connector {name} failed: {cause(status.trace)}")
             if not status.is_running:
                 raise _NotYetError(f"connector {name} is {status.connector}, tasks {status.tasks}")

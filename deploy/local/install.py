@@ -198,7 +198,7 @@ def _fetch_jars(
 
     context = MavenContext(repo_cache=cache, timeout=DOWNLOAD_TIMEOUT_SECONDS)
     with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
-        futures = [pool.submit(_fetch_jar, jar, into, context, cancel) for jar in jars]
+        futures = [pool.submit(fetch_jar, jar, into, context, cancel) for jar in jars]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -219,7 +219,11 @@ def _maven_cache(own: Path) -> Path:
     return usual if os.access(usual, os.W_OK) else own
 
 
-def _fetch_jar(jar: Jar, into: Path, context: Any, cancel: Cancel) -> None:
+def fetch_jar(jar: Jar, into: Path, context: Any, cancel: Cancel) -> None:
+    """Put one jar into a folder; `context` is jgo's `MavenContext`.
+
+    Raises `InstallError` when it can't be had, or isn't the one of the list.
+    """
     if cancel.is_set():
         raise StartCancelledError
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()

@@ -47,6 +47,15 @@ SETTINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+def cluster_id(value: uuid.UUID) -> str:
+    """A UUID as Kafka writes it: base64 for URLs.
+
+    One in 64 has a `-` in front and would be taken for an option, so that becomes an `A`.
+    """
+    text = base64.urlsafe_b64encode(value.bytes).decode().rstrip("=")
+    return f"A{text[1:]}" if text.startswith("-") else text
+
+
 class Kafka(Server):
     """The broker."""
 
@@ -103,8 +112,10 @@ class Kafka(Server):
         write_properties(self._configuration, dict(SETTINGS) | addresses)
 
     def _format(self) -> Command:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ("format", "--standalone", "-t", cluster, "-c", str(self._configuration))
+        arguments = (
+            *("format", "--standalone", f"--config={self._configuration}"),
+            f"--cluster-id={cluster_id(uuid.uuid4())}",
+        )
         return java_command(self.instance, "kafka.tools.StorageTool", arguments)
 
 

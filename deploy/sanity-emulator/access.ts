@@ -3,13 +3,19 @@ import type { FastifyRequest } from 'fastify';
 import type { Dataset } from './dataset.ts';
 import type { Emulator } from './emulator.ts';
 import type { ApiError } from './errors.ts';
-import { boom, expiredToken, projectNotFound, tokenOfAnotherProject, unknownToken } from './errors.ts';
+import {
+  boom,
+  expiredToken,
+  projectNotFound,
+  tokenOfAnotherProject,
+  unknownToken,
+} from './errors.ts';
 import { visibleTo } from './perspective.ts';
 import type { Visible } from './perspective.ts';
 import { ANONYMOUS, bearerToken } from './tokens.ts';
 import type { Identity } from './tokens.ts';
 
-/** Who is asking, and for which project. A problem is raised only once an endpoint needs to know. */
+/** Who is asking, and for which project. A problem is raised once an endpoint needs to know. */
 export interface Caller {
   identity: Identity;
   project: string | null;

@@ -24,7 +24,7 @@ const ACTIONS: Record<string, Carry> = {
 
 const PREFIX = 'sanity.action.';
 
-/** Apply one action to a transaction in the making. Raises `ItemRefused`, or 400 for an unknown one. */
+/** Apply one action to a transaction in the making. Raises `ItemRefused`, or 400. */
 export function applyAction(
   work: WorkingCopy,
   action: unknown,
@@ -84,7 +84,7 @@ function deleteDocument(work: WorkingCopy, action: JsonObject, index: number): v
   const drafts = Array.isArray(action.includeDrafts) ? action.includeDrafts.map(String) : [];
   const own = `drafts.${published}`;
   if (work.get(own) && !drafts.includes(own)) {
-    throw invalid(index, `Document "${published}" has a draft "${own}" that is not in includeDrafts`);
+    throw invalid(index, `"${published}" has a draft "${own}" that is not in includeDrafts`);
   }
   const found = [published, ...drafts].filter((each) => work.get(each));
   if (found.length === 0) throw notFound(index, published);
@@ -147,7 +147,7 @@ function checkRevision(document: StoredDocument, expected: unknown, index: numbe
   throw revisionMismatch(index, document._id, document._rev, String(expected));
 }
 
-/** A document's own content under another id; times of change and revision are the transaction's. */
+/** A document's own content under another id; revision and time of change are the transaction's. */
 function content(document: JsonObject, newId: unknown): JsonObject {
   const { _rev: _revision, _updatedAt: _time, ...rest } = document;
   return { ...rest, _id: newId };

@@ -8,7 +8,7 @@ export interface Behaviour {
   patchOrder: 'mutator' | 'docs';
   /** `inc`/`dec` where there is no number: skipped (mutator, SDK) or refused (docs). */
   incMissing: 'skip' | 'refuse';
-  /** What a second `ifRevisionID` on one document meets: the transaction's own `_rev`, or the stored one. */
+  /** What a second `ifRevisionID` on a document meets: the transaction's id, or what is stored. */
   secondGuard: 'working' | 'stored';
 }
 

@@ -60,8 +60,8 @@ export function isValidId(id: unknown): id is string {
 /** A random id; with a prefix that ends in a dot, one below that prefix. */
 export function generateId(prefix = ''): string {
   const hex = randomBytes(16).toString('hex');
-  const groups = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)];
-  return prefix + groups.join('-');
+  const cuts = [0, 8, 12, 16, 20, 32];
+  return prefix + cuts.slice(1).map((end, n) => hex.slice(cuts[n], end)).join('-');
 }
 
 /** Collect the references of a document inside its own dataset; those into others are left out. */

@@ -36,7 +36,8 @@ export class EarlierDocuments implements Documents {
   }
 
   below(segment: string): ReadonlySet<string> {
-    return new Set(this.#with(this.#now.below(segment), ({ _id }) => _id.startsWith(`${segment}.`)));
+    const isBelow = ({ _id }: StoredDocument): boolean => _id.startsWith(`${segment}.`);
+    return new Set(this.#with(this.#now.below(segment), isBelow));
   }
 
   variantsOf(id: string): ReadonlySet<string> {

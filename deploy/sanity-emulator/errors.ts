@@ -30,7 +30,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Raised while a transaction is applied; the endpoint wraps it as `mutationError` or `actionError`. */
+/** Raised while a transaction is applied; wrapped as `mutationError` or `actionError`. */
 export class ItemRefused extends Error {
   items: FailedItem[];
 
@@ -83,9 +83,10 @@ export function revisionMismatch(
   current: string,
   expected: string,
 ): ItemRefused {
+  const subject = `Document "${id}"`;
   return refusal(index, {
     currentRevisionID: current,
-    description: `Document "${id}" has unexpected revision ID ("${current}"), expected "${expected}"`,
+    description: `${subject} has unexpected revision ID ("${current}"), expected "${expected}"`,
     expectedRevisionID: expected,
     type: 'documentRevisionIDDoesNotMatchError',
   });
@@ -122,7 +123,8 @@ export function permissionMissing(index: number, permission: string): ItemRefuse
 
 export function stillReferenced(index: number, id: string, referencingIDs: string[]): FailedItem {
   const holders = referencingIDs.map((holder) => `"${holder}"`).join(', ');
-  const description = `Document "${id}" cannot be deleted as there are references to it from ${holders}`;
+  const reason = `cannot be deleted as there are references to it from ${holders}`;
+  const description = `Document "${id}" ${reason}`;
   return {
     error: { description, id, referencingIDs, type: 'documentHasExistingReferencesError' },
     index,

@@ -77,6 +77,9 @@ function details({ transaction }: Committed, change: Change, options: ListenerOp
 }
 
 /** The plainest valid Mendoza patches: replace the whole document by a value. */
-export function mendozaEffects(before: StoredDocument | null, after: StoredDocument | null): object {
+export function mendozaEffects(
+  before: StoredDocument | null,
+  after: StoredDocument | null,
+): object {
   return { apply: [0, after], revert: [0, before] };
 }

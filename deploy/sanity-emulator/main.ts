@@ -40,7 +40,8 @@ function openStore({ dataDir, keepTransactions }: Settings): Store {
     return new Store(dataDir, keepTransactions);
   } catch (error) {
     const reason = (error as Error).message;
-    return fail(`EMULATOR_DATA_DIR: cannot use ${dataDir}: ${reason} (is another emulator running?)`);
+    const hint = 'is another emulator running on it?';
+    return fail(`EMULATOR_DATA_DIR: cannot use ${dataDir}: ${reason} (${hint})`);
   }
 }
 

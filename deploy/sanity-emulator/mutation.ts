@@ -55,11 +55,13 @@ export interface TransactionContext {
 const KINDS = ['create', 'createIfNotExists', 'createOrReplace', 'patch', 'delete'] as const;
 type Kind = (typeof KINDS)[number];
 
-const PATCH_ORDER = ['set', 'setIfMissing', 'unset', 'inc', 'dec', 'insert', 'diffMatchPatch'] as const;
+const PATCH_ORDER = [
+  'set', 'setIfMissing', 'unset', 'inc', 'dec', 'insert', 'diffMatchPatch',
+] as const;
 const IMMUTABLE = ['_id', '_type'] as const;
 const MAX_DELETED_BY_QUERY = 10_000;
 
-/** Apply the mutations of one request, all or nothing, to a view of the dataset. Raises `ItemRefused`. */
+/** Apply the mutations of one request to a copy, all or nothing. Raises `ItemRefused`. */
 export function applyMutations(
   dataset: Dataset,
   mutations: readonly unknown[],

@@ -13,7 +13,7 @@ export interface QueryContext {
   identity: string;
 }
 
-/** Parse GROQ with its parameters put in. A parameter without a value is an error, as in the service. */
+/** Parse GROQ with its parameters put in; one without a value is an error, as in the service. */
 export function parseQuery(query: string, params: JsonObject): ExprNode {
   let tree: ExprNode;
   try {
@@ -100,7 +100,10 @@ function mentionsReleases(node: unknown): boolean {
 }
 
 /** Whether one document passes the top-level filter of a listener's query. */
-export function filterMatcher(query: string, params: JsonObject): (document: StoredDocument) => boolean {
+export function filterMatcher(
+  query: string,
+  params: JsonObject,
+): (document: StoredDocument) => boolean {
   const filters = topLevelFilters(parseQuery(query, params));
   return (document) =>
     filters.every((expr) => {

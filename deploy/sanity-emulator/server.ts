@@ -22,7 +22,7 @@ import { ApiError, bodyTooLarge, boom, rateLimited, transactionConflict } from '
 import { DOCUMENTED_LIMITS } from './rate-limit.ts';
 import { newTrace } from './trace.ts';
 import type { Trace } from './trace.ts';
-import type { Effect } from './weather.ts';
+import type { Effect, StatusEffect } from './weather.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -32,7 +32,6 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The name by which log and weather know the route; routes without one have no weather. */
     route?: string;
-    bodyLimit?: number;
   }
 }
 
@@ -181,7 +180,7 @@ const BODIES = {
   empty: '',
 } as const;
 
-function unfriendlyAnswer(effect: Effect & { kind: 'status' }, reply: FastifyReply): string {
+function unfriendlyAnswer(effect: StatusEffect, reply: FastifyReply): string {
   const { status, body, retryAfterSeconds } = effect;
   reply.code(status);
   reply.removeHeader('content-length');

@@ -150,7 +150,9 @@ function readProject(value: unknown, at: string): ProjectSettings {
       const place = `${at}.datasets[${index}]`;
       return { name: text(each, 'name', place, DATASET_NAME), aclMode: readAclMode(each, place) };
     }),
-    tokens: list(value, 'tokens', at).map((each, index) => readToken(each, `${at}.tokens[${index}]`)),
+    tokens: list(value, 'tokens', at).map((each, index) =>
+      readToken(each, `${at}.tokens[${index}]`),
+    ),
   };
 }
 
@@ -160,7 +162,9 @@ export const DATASET_NAME = /^~?[a-z0-9][a-z0-9_-]{0,63}$/;
 function readToken(value: unknown, at: string): TokenSettings {
   const role = text(value, 'role', at, /./);
   const known = ROLES.find((each) => each === role);
-  if (!known) throw new SettingsError(`${at}.role is "${role}", it must be one of ${ROLES.join(', ')}`);
+  if (!known) {
+    throw new SettingsError(`${at}.role is "${role}", it must be one of ${ROLES.join(', ')}`);
+  }
   const expiresAt = isObject(value) ? value.expiresAt : undefined;
   if (expiresAt !== undefined && Number.isNaN(Date.parse(String(expiresAt)))) {
     throw new SettingsError(`${at}.expiresAt must be a time such as 2026-12-31T00:00:00Z`);
@@ -195,5 +199,6 @@ function refuseDuplicates(what: string, values: string[]): void {
   const twice = values.find((value, index) => values.indexOf(value) !== index);
   // A token is a secret, so it isn't shown.
   const shown = what === 'token' ? '' : ` "${twice}"`;
-  if (twice !== undefined) throw new SettingsError(`EMULATOR_CONFIG: ${what}${shown} stands there twice`);
+  if (twice === undefined) return;
+  throw new SettingsError(`EMULATOR_CONFIG: ${what}${shown} stands there twice`);
 }

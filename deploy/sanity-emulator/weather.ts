@@ -2,12 +2,20 @@ import { isObject } from './doc.ts';
 
 export type Moment = 'before' | 'after';
 
-/** What befalls a request; `before` and `after` mean its commit, or its answer where there is none. */
+/** What befalls a request, before or after its commit (or the reading of its answer). */
 export type Effect =
-  | { kind: 'status'; when: Moment; status: number; body: BodyKind; retryAfterSeconds: number | null }
+  | StatusEffect
   | { kind: 'cut'; when: Moment }
   | { kind: 'hang'; when: Moment }
   | { kind: 'conflict' };
+
+export interface StatusEffect {
+  kind: 'status';
+  when: Moment;
+  status: number;
+  body: BodyKind;
+  retryAfterSeconds: number | null;
+}
 
 export type BodyKind = 'json' | 'html' | 'text' | 'empty';
 
@@ -117,7 +125,12 @@ export class Weather {
 
 export class WeatherError extends Error {}
 
-function applies(rule: Rule, route: string, project: string | null, dataset: string | null): boolean {
+function applies(
+  rule: Rule,
+  route: string,
+  project: string | null,
+  dataset: string | null,
+): boolean {
   return (
     (rule.route === null || rule.route === route)
     && (rule.project === null || rule.project === project)

@@ -385,7 +385,8 @@ def _harm(before: Dataset, after: Dataset, change: Change) -> str | None:
         "an editor's text did not come back": any(
             after[id_]["specs"] != was_in_tombstone[id_] for id_ in made & was_in_tombstone.keys()
         ),
-        "published over an editor's head": bool(made) and bool(before.keys() - {TOMBSTONE}),
+        "published over an editor's head": bool(made - was_in_tombstone.keys())
+        and bool(before.keys() - {TOMBSTONE}),
     }
     return next((harm for harm, is_done in harms.items() if is_done), None)
 

@@ -27,7 +27,9 @@ export function registerAdmin(app: FastifyInstance, emulator: Emulator): void {
 
 function registerLog(admin: FastifyInstance, emulator: Emulator): void {
   const { log } = emulator;
-  admin.get('/requests', async (request) => ({ requests: log.since(wholeNumber(request, 'since', 0)) }));
+  admin.get('/requests', async (request) => {
+    return { requests: log.since(wholeNumber(request, 'since', 0)) };
+  });
   admin.delete('/requests', async () => {
     log.clear();
     return { cleared: true };
@@ -58,7 +60,8 @@ function registerHistory(admin: FastifyInstance, emulator: Emulator): void {
   const { store } = emulator;
   admin.get('/transactions', async (request) => {
     const limit = wholeNumber(request, 'limit', MAX_TRANSACTIONS);
-    const logged = store.transactions(datasetOf(emulator, request), wholeNumber(request, 'since', 0));
+    const since = wholeNumber(request, 'since', 0);
+    const logged = store.transactions(datasetOf(emulator, request), since);
     const transactions = logged.take(Math.min(limit, MAX_TRANSACTIONS)).map(withoutStates);
     return { transactions: transactions.toArray() };
   });

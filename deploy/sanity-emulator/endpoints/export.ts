@@ -39,7 +39,8 @@ function page(emulator: Emulator, request: FastifyRequest): Page {
   const rest = all.filter(({ _id }) => _id > after);
   const documents = rest.slice(0, PAGE_DOCUMENTS);
   const last = documents.at(-1);
-  return { documents, nextCursor: last && rest.length > documents.length ? cursorOf(last) : undefined };
+  const more = rest.length > documents.length;
+  return { documents, nextCursor: last && more ? cursorOf(last) : undefined };
 }
 
 function* lines(documents: StoredDocument[], nextCursor: string | undefined): Generator<string> {

@@ -84,7 +84,10 @@ function transactionLines(store: Store, access: Access, request: FastifyRequest)
   return chosen.flatMap(({ seq }) => lines.get(seq) ?? []);
 }
 
-function between(transactions: LoggedTransaction[], { query }: FastifyRequest): LoggedTransaction[] {
+function between(
+  transactions: LoggedTransaction[],
+  { query }: FastifyRequest,
+): LoggedTransaction[] {
   const bound = (name: string): number | undefined => {
     const id = parameter(query, name);
     return id === undefined ? undefined : transactions.find((each) => each.id === id)?.seq;
@@ -94,10 +97,13 @@ function between(transactions: LoggedTransaction[], { query }: FastifyRequest): 
   return transactions.filter(({ seq }) => seq >= from && seq <= to);
 }
 
-function limited(transactions: LoggedTransaction[], { query }: FastifyRequest): LoggedTransaction[] {
+function limited(
+  transactions: LoggedTransaction[],
+  { query }: FastifyRequest,
+): LoggedTransaction[] {
   const limit = Number(parameter(query, 'limit') ?? DEFAULT_LIMIT);
   if (!Number.isInteger(limit) || limit < 1) throw boom(400, '"limit" must be a number from 1');
-  return isOn(query, 'reverse') ? transactions.toReversed().slice(0, limit) : transactions.slice(0, limit);
+  return (isOn(query, 'reverse') ? transactions.toReversed() : transactions).slice(0, limit);
 }
 
 /** One NDJSON line. Called in the order of the log, since effects need the state before. */

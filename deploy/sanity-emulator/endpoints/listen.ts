@@ -14,7 +14,7 @@ import { knowsReleases } from '../perspective.ts';
 import { filterMatcher } from '../query.ts';
 
 const KEEP_ALIVE_MS = 15_000;
-/** docs/content-lake/technical-limits: a listener lives half an hour, then its client reconnects. */
+/** docs/content-lake/technical-limits: after half an hour, the client has to reconnect. */
 const LIFETIME_MS = 30 * 60_000;
 /** A listener that doesn't read is cut before its events fill the memory. */
 const MAX_UNREAD_BYTES = 32_000_000;

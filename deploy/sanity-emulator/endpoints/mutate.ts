@@ -58,7 +58,7 @@ function applied(access: Access, mutations: unknown[], context: TransactionConte
   }
 }
 
-/** What a transaction of this caller is applied with, whether it came as mutations or as actions. */
+/** What a transaction of this caller is applied with, come as mutations or as actions. */
 export function contextOf(
   emulator: Emulator,
   access: Access,

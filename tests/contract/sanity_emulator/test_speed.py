@@ -1,7 +1,6 @@
 """What must hold at 100,000 documents."""
 
 import statistics
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from random import Random
@@ -53,13 +52,15 @@ def full(
         emulator.stop()
 
 
-def median_ms(times: int, work: Callable[[], object]) -> float:
-    def once() -> float:
-        started = time.perf_counter()
+def median_ms(lake: Lake, route: str, times: int, work: Callable[[], object]) -> float:
+    """Median time that the emulator took, from a request's arrival to its answer."""
+    last = lake.admin("GET", "requests")["requests"][-1]["seq"]
+    for _ in range(times):
         work()
-        return (time.perf_counter() - started) * 1_000
-
-    return statistics.median(once() for _ in range(times))
+    requests = lake.admin("GET", "requests", params={"since": last})["requests"]
+    spent = [each["durationMs"] for each in requests if each["route"] == route]
+    assert len(spent) == times
+    return float(statistics.median(spent))
 
 
 def test_two_hundred_patches_in_one_transaction(full: tuple[EmulatorProcess, Lake]) -> None:
@@ -71,7 +72,7 @@ def test_two_hundred_patches_in_one_transaction(full: tuple[EmulatorProcess, Lak
         sync = {"revision": 2, "eventId": str(uuid.uuid4())}
         lake.mutate(*(patch(identifier(each), set={"title": "New", "sync": sync}) for each in ids))
 
-    p50 = median_ms(60, write)
+    p50 = median_ms(lake, "mutate", 60, write)
 
     print(f"200 patches: p50 {p50:.1f} ms")  # noqa: T201
     assert p50 < PATCHES_BUDGET_MS
@@ -80,7 +81,6 @@ def test_two_hundred_patches_in_one_transaction(full: tuple[EmulatorProcess, Lak
 def test_the_consumers_read_of_two_hundred_products(full: tuple[EmulatorProcess, Lake]) -> None:
     _, lake = full
     random = Random(2)  # noqa: S311
-    spent: list[int] = []
 
     def read() -> None:
         published = [identifier(each) for each in random.sample(range(DOCUMENTS), 200)]
@@ -89,12 +89,11 @@ def test_the_consumers_read_of_two_hundred_products(full: tuple[EmulatorProcess,
         body = {"query": CONSUMER_QUERY, "params": {"ids": ids, "published": published}}
         answer = lake.post("query", body, perspective="raw", returnQuery="false").json()
         assert len(answer["result"]) == 200
-        spent.append(answer["ms"])
 
-    p50 = median_ms(60, read)
+    p50 = median_ms(lake, "query", 60, read)
 
-    print(f"600 ids: p50 {p50:.1f} ms, {statistics.median(spent)} ms of it in the query")  # noqa: T201
-    assert statistics.median(spent) < QUERY_BUDGET_MS
+    print(f"600 ids: p50 {p50:.1f} ms")  # noqa: T201
+    assert p50 < QUERY_BUDGET_MS
 
 
 def test_a_start_after_stop_and_after_kill(full: tuple[EmulatorProcess, Lake]) -> None:

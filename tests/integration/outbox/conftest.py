@@ -95,34 +95,39 @@ def empty_dsn(postgres_dsn: str) -> Iterator[str]:
         yield make_conninfo(postgres_dsn, dbname=name)
 
 
-@pytest.fixture(scope="session")
-def owner_dsn(servers: Servers) -> str:
-    return servers.need("roles")["OUTBOX_DSN"]
-
-
-@pytest.fixture(scope="session")
-def template(postgres_dsn: str, owner_dsn: str) -> Iterator[str]:
-    """A migrated database; nobody stays connected to it, so it can be copied."""
-    with fresh_database(postgres_dsn) as name:
-        with psycopg.connect(make_conninfo(owner_dsn, dbname=name), autocommit=True) as conn:
+@contextmanager
+def migrated_database(servers: Servers) -> Iterator[Database]:
+    """A new database with the outbox in it; nobody stays connected, so it can be copied."""
+    with fresh_database(servers.need("roles")["POSTGRES_DSN"]) as name:
+        made = _database(servers, name)
+        with psycopg.connect(made.owner, autocommit=True) as conn:
             migrate(conn, MIGRATIONS, schema=SCHEMA)
             grant_publish(conn, "commerce_app")
             grant_replication(conn, "outbox_replication")
-        yield name
+        yield made
 
 
 @contextmanager
 def copied_database(servers: Servers, template: str) -> Iterator[Database]:
     """A copy of the migrated template."""
+    with fresh_database(servers.need("roles")["POSTGRES_DSN"], template) as name:
+        yield _database(servers, name)
+
+
+def _database(servers: Servers, name: str) -> Database:
     values = servers.need("roles")
-    superuser = values["POSTGRES_DSN"]
-    with fresh_database(superuser, template) as name:
-        yield Database(
-            name=name,
-            owner=make_conninfo(values["OUTBOX_DSN"], dbname=name),
-            app=make_conninfo(values["COMMERCE_POSTGRES_DSN"], dbname=name),
-            superuser=make_conninfo(superuser, dbname=name),
-        )
+    return Database(
+        name=name,
+        owner=make_conninfo(values["OUTBOX_DSN"], dbname=name),
+        app=make_conninfo(values["COMMERCE_POSTGRES_DSN"], dbname=name),
+        superuser=make_conninfo(values["POSTGRES_DSN"], dbname=name),
+    )
+
+
+@pytest.fixture(scope="session")
+def template(servers: Servers) -> Iterator[str]:
+    with migrated_database(servers) as made:
+        yield made.name
 
 
 @pytest.fixture

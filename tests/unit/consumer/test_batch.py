@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from consumer.batch import EqualRuns, Incoming, Transaction, coalesce, pack
 from consumer.decide import Outcome, Write
+from consumer.errors import RevisionSetBackError
 from consumer.mutation import delete, encoded
 from tests.unit.consumer.samples import event
 
@@ -196,3 +198,11 @@ def test_a_transaction_can_be_narrowed() -> None:
 
 def test_one_product_has_no_halves() -> None:
     assert [list(each.writes) for each in Transaction({"a": write("a")}).halves()] == [["a"]]
+
+
+def test_two_events_with_one_revision_are_a_counter_set_back() -> None:
+    first = incoming(1)
+    second = Incoming(event(1, "A", id=UUID(int=99)), {"title": "A"})
+
+    with pytest.raises(RevisionSetBackError, match="advance-revisions"):
+        coalesce([first, second], EqualRuns())

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from consumer.budget import Budget, Lane
+from consumer.errors import RateLimitedError
 
 
 class Clock:
@@ -165,3 +166,14 @@ def test_a_lane_that_gave_up_is_not_waited_for() -> None:
     budget.acquire(Lane.REPLAY)
 
     assert waiting(budget, Lane.LIVE) == 0
+
+
+def test_a_long_hold_is_waited_for_elsewhere() -> None:
+    clock = Clock()
+    budget = Budget(20, clock=clock)
+    budget.hold(60)
+
+    with pytest.raises(RateLimitedError) as raised:
+        budget.acquire(Lane.LIVE)
+
+    assert raised.value.retry_after == 60

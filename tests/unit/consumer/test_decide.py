@@ -101,6 +101,8 @@ def test_a_product_that_sanity_has_not_seen_is_created() -> None:
         [
             {"create": {"_id": TOMBSTONE, "_type": "sync.tombstone"}},
             {"delete": {"id": TOMBSTONE}},
+            {"create": {"_id": DRAFT, "_type": "product"}},
+            {"delete": {"id": DRAFT}},
             {
                 "create": {
                     "_id": PRODUCT,
@@ -121,7 +123,7 @@ def test_the_id_prefix_reaches_document_and_tombstone() -> None:
 
     assert isinstance(decision, Write)
     assert decision.mutations[0]["create"]["_id"] == f"sync.tombstone.shop-{PRODUCT}"
-    assert decision.mutations[2]["create"]["_id"] == f"shop-{PRODUCT}"
+    assert decision.mutations[4]["create"]["_id"] == f"shop-{PRODUCT}"
 
 
 def test_an_editors_deletion_is_not_undone_by_an_event_below_the_ledgers_revision() -> None:
@@ -280,6 +282,24 @@ def test_an_older_tombstone_goes_even_where_the_documents_are_up_to_date() -> No
     assert isinstance(decision, Write)
     assert decision.mutations == removal(buried)
     assert not decision.leaves_tombstone
+
+
+def test_what_an_older_tombstone_kept_and_is_not_there_comes_back() -> None:
+    kept: list[dict[str, Any]] = [
+        {"_id": DRAFT, "_type": "product", "title": "Old", "specs": []},
+        {"_id": PRODUCT, "_type": "product", "title": "Old", "specs": SPECS},
+    ]
+    draft, buried = document(1, id_=DRAFT), tombstone(2, kept)
+
+    assert decided(state(draft, tombstone=buried), change(3, "New")) == Write(
+        Outcome.PATCHED,
+        [
+            patch(draft, title="New", sync=synced(3)),
+            mutation.guard(TOMBSTONE, buried.rev),
+            {"create": {**kept[1], "title": "New", "sync": synced(3)}},
+            mutation.delete(TOMBSTONE),
+        ],
+    )
 
 
 def test_a_product_marked_as_deleted_loses_the_mark_with_the_next_upsert() -> None:

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -102,11 +103,19 @@ def test_null_in_the_payload_means_an_absent_field() -> None:
         {},  # no such field
         {"title": "\ud800"},  # half of a surrogate pair can't be sent
         {"title": float("nan")},  # JSON has no such number
+        {"title": json.loads("[" * 800 + "]" * 800)},  # deeper than Sanity goes
+        {"title": json.loads('{"a":' * 30 + "1" + "}" * 30)},
     ],
 )
 def test_a_payload_that_the_mapping_cannot_read_is_malformed(payload: dict[str, Any]) -> None:
     with pytest.raises(MalformedRecordError):
         MAPPING.owned_fields(event(1, payload=payload))
+
+
+def test_a_nested_field_is_taken_as_it_is() -> None:
+    nested = [{"a": [{"b": {}}]}, [], 1]
+
+    assert MAPPING.owned_fields(event(1, payload={"title": nested})) == {"title": nested}
 
 
 def test_a_payload_whose_path_ends_early_is_malformed() -> None:

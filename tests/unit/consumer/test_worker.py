@@ -28,6 +28,7 @@ class FakeReader:
         self.stopping = stopping
         self.stops_after_waits = -1
         self.held = [0, 1]
+        self.joined = True
         self.calls: list[str] = []
         self.asked: list[int] = []
         self.waited: list[float] = []
@@ -54,6 +55,9 @@ class FakeReader:
 
     def partitions(self) -> list[int]:
         return self.held
+
+    def has_joined(self) -> bool:
+        return self.joined
 
     def close(self) -> None:
         self.calls.append("close")
@@ -283,13 +287,14 @@ def test_told_to_stop_before_it_starts_nothing_is_taken() -> None:
     assert bench.reader.calls == ["close"]
 
 
-def test_a_lane_is_running_once_it_holds_partitions() -> None:
+def test_a_lane_is_running_once_it_has_joined_its_group() -> None:
     bench = Bench([], [])
     seen: list[tuple[Condition, tuple[int, ...]]] = []
 
     def poll(max_records: int) -> list[Record]:
         lane = bench.health.snapshot()["live"]
         seen.append((lane.condition, lane.partitions))
+        bench.reader.joined = len(seen) >= 2
         bench.reader.held = [0, 3] if len(seen) == 2 else []
         if len(seen) == 4:
             bench.stopping.set()
@@ -302,7 +307,7 @@ def test_a_lane_is_running_once_it_holds_partitions() -> None:
 
     assert seen == [
         (Condition.STARTING, ()),
-        (Condition.STARTING, ()),  # joined, and nothing assigned yet
+        (Condition.STARTING, ()),  # still joining
         (Condition.RUNNING, (0, 3)),
         (Condition.RUNNING, ()),  # given to another member: that is no fault
     ]
