@@ -202,7 +202,7 @@ def test_one_product_has_no_halves() -> None:
 
 def test_two_events_with_one_revision_are_a_counter_set_back() -> None:
     first = incoming(1)
-    second = Incoming(event(1, "A", id=UUID(int=99)), {"title": "A"})
+    second = Incoming(event(1, "A", product="p", id=UUID(int=99)), {"title": "A"})
 
     with pytest.raises(RevisionSetBackError, match="advance-revisions"):
         coalesce([first, second], EqualRuns())
