@@ -27,6 +27,9 @@ def new_pool(settings: Settings) -> Pool:
             "autocommit": True,
             "row_factory": dict_row,
             "application_name": APPLICATION_NAME,
+            # A prepared statement keeps the plan of the days when its table was small, until
+            # the next ANALYZE; and `search` needs a plan for the very parameters it is given.
+            "prepare_threshold": None,
             "options": f"{given} -c statement_timeout={timeout} -c timezone=UTC".strip(),
         },
         min_size=min(settings.pool_min_size, settings.pool_max_size),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -111,12 +111,20 @@ def check_emulator() -> None:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn an error of the stack into its sentence and exit code 1."""
+    """Turn an error of the stack, or of the disk below it, into its sentence and exit code 1."""
     try:
         yield
+    except PermissionError as exc:
+        _fail(f"{exc}: it belongs to another user; run this as that user, or use --directory", exc)
+    except OSError as exc:
+        _fail(str(exc), exc)
     except LocalStackError as exc:
-        errors.print(str(exc), style="red", markup=False, highlight=False)
-        raise typer.Exit(1) from exc
+        _fail(str(exc), exc)
+
+
+def _fail(message: str, cause: Exception) -> NoReturn:
+    errors.print(message, style="red", markup=False, highlight=False)
+    raise typer.Exit(1) from cause
 
 
 @contextmanager

@@ -4,21 +4,21 @@ The Java runtime, Postgres and Node are Python packages of the `local` dependenc
 the jars (Maven coordinates, each with its SHA-256) and the emulator's npm packages.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import importlib.util
 import json
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from deploy.local.errors import DiskFullError, InstallError, StartCancelledError
+from deploy.local.lock import exclusive
 from deploy.local.process import Cancel, Command, run
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -130,7 +130,7 @@ class Packages:
         """Run `npm ci` for the emulator unless its packages are those of the lock file."""
         if _has_npm_packages(EMULATOR):
             return
-        with self._lock():
+        with self._lock(report, cancel):
             if _has_npm_packages(EMULATOR):
                 return
             require_room(EMULATOR, INSTALL_BYTES)
@@ -156,7 +156,7 @@ class Packages:
     ) -> None:
         if folder.exists():
             return
-        with self._lock():
+        with self._lock(report, cancel):
             if folder.exists():
                 return
             require_room(self.directory, INSTALL_BYTES)
@@ -166,13 +166,11 @@ class Packages:
             _fetch_jars(jars_of(listing), draft / inner, self.directory / "maven", report, cancel)
             draft.rename(folder)
 
-    @contextlib.contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Keep other processes from installing at the same time."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with (self.directory / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _lock(self, report: Report, cancel: Cancel) -> AbstractContextManager[None]:
+        """Keep other programs from installing at the same time."""
+        return exclusive(
+            self.directory / ".lock", cancel, lambda: report("waiting for another installation")
+        )
 
 
 def _package(name: str) -> Path:

@@ -24,7 +24,7 @@ INITDB_OPTIONS: Final = (
     "--encoding=UTF8",
     "--locale-provider=builtin",  # the same order of texts on every machine
     "--builtin-locale=C.UTF-8",
-    "--locale=C.UTF-8",
+    "--locale=C",
     "--auth=scram-sha-256",
 )
 # Shared with docker-compose.yml: what the outbox needs.

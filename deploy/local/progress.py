@@ -13,6 +13,9 @@ from rich.markup import escape
 class Progress(Protocol):
     """Told by several threads at once what happens to each part."""
 
+    def say(self, text: str) -> None:
+        """Something that concerns all of it."""
+
     def begin(self, part: str) -> None:
         """Work on a part has begun."""
 
@@ -28,6 +31,9 @@ class Progress(Protocol):
 
 class Silent:
     """Shows nothing: for tests."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
 
     def begin(self, part: str) -> None:
         """Nothing."""
@@ -57,6 +63,10 @@ class Shown:
         """Show the moving line while the block runs."""
         with self._status:
             yield self
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self._console.print(escape(text))
 
     def begin(self, part: str) -> None:
         """Add the part to the moving line."""

@@ -4,6 +4,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from deploy.local.errors import LocalStackError, SettingsError, StartCancelledEr
 from deploy.local.install import RUN_BYTES, require_room
 from deploy.local.instance import DEFAULT_DIRECTORY, Instance, remembered_base
 from deploy.local.jobs import JOBS, Job
+from deploy.local.lock import exclusive
 from deploy.local.ports import DEFAULT_BASE, Ports
 from deploy.local.process import Cancel
 from deploy.local.progress import Progress, Silent
@@ -21,7 +23,7 @@ from deploy.local.servers import SERVERS
 
 # Everything an instance's directory holds besides packages, which are shared.
 OWN_FOLDERS: Final = ("postgres", "kafka", "connect", "emulator", "logs", "run")
-OWN_FILES: Final = ("credentials", "stack.env", "instance.json")
+OWN_FILES: Final = ("credentials", "stack.env", "instance.json", ".lock")
 
 
 @dataclass(frozen=True)
@@ -98,11 +100,12 @@ class Stack:
         """
         named = list(parts)
         wanted = self._closure(named or list(self.parts))
+        cancel = cancel or threading.Event()
         require_room(self.instance.directory, RUN_BYTES)
-        self.instance.remember()
-        write_addresses(self.instance)
-        start = _Start(self, wanted, named, cancel or threading.Event(), self._progress)
-        return start.run()
+        with self._alone(cancel):
+            self.instance.remember()
+            write_addresses(self.instance)
+            return _Start(self, wanted, named, cancel, self._progress).run()
 
     def down(self, parts: Iterable[str] = (), *, wipe: bool = False) -> list[str]:
         """Stop these servers (all when none is named), dependents first; returns those that ran.
@@ -110,15 +113,27 @@ class Stack:
         With `wipe`, the data, logs and secrets of the instance go too; packages stay.
         """
         named = list(parts) or list(self.servers)
+        with self._alone(threading.Event()):
+            stopped = self._stop(named)
+        if wipe:
+            self.wipe()
+        return stopped
+
+    def _stop(self, named: Sequence[str]) -> list[str]:
         stopped = []
         for layer in reversed(self._layers()):
             names = [name for name in layer if name in named]
             stopped += [name for name in names if self.server(name).is_running]
             with ThreadPoolExecutor() as pool:
                 list(pool.map(lambda name: self.servers[name].stop(), names))
-        if wipe:
-            self.wipe()
         return stopped
+
+    def _alone(self, cancel: Cancel) -> AbstractContextManager[None]:
+        """Keep other programs from starting or stopping servers of this instance meanwhile."""
+        file = self.instance.directory / ".lock"
+        return exclusive(
+            file, cancel, lambda: self._progress.say("another start or stop is going on")
+        )
 
     def wipe(self) -> None:
         """Remove everything this instance has written. Raises while a server runs."""

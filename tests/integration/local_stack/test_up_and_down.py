@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -212,3 +213,12 @@ def test_postgres_does_not_run_as_root(own_stack: Stack) -> None:
 
     assert server.stop_signal is signal.SIGINT
     assert Path(f"/proc/{server.pid}").stat().st_uid != 0
+
+
+def test_two_starts_at_once_make_one_set_of_servers(own_stack: Stack) -> None:
+    other = Stack(own_stack.instance.directory, own_stack.instance.ports.base)
+
+    with ThreadPoolExecutor() as pool:
+        started = pool.map(lambda stack: stack.up(["postgres", "kafka"]), (own_stack, other))
+
+    assert sorted(len(names) for names in started) == [0, 2]

@@ -11,22 +11,12 @@ from deploy.local.errors import SettingsError
 from deploy.local.instance import remembered_base
 from deploy.local.stack import Stack
 
-NAMES_OF_THE_DESIGN = [
-    "POSTGRES_DSN",
-    "KAFKA_BOOTSTRAP_SERVERS",
-    "CONNECT_URL",
-    "SANITY_API_HOST",
-    "SANITY_PROJECT_ID",
-    "SANITY_DATASET",
-    "SANITY_TOKEN",
-    "COMMERCE_URL",
-    "COMMERCE_ADMIN_EMAIL",
-    "COMMERCE_ADMIN_PASSWORD",
-    "COMMERCE_PUBLISHABLE_KEY",
-    "CONSUMER_URL",
-    "STOREFRONT_URL",
-    "STUDIO_URL",
-]
+NAMES_OF_THE_DESIGN = {
+    *("POSTGRES_DSN", "KAFKA_BOOTSTRAP_SERVERS", "CONNECT_URL", "SANITY_API_HOST"),
+    *("SANITY_PROJECT_ID", "SANITY_DATASET", "SANITY_TOKEN", "COMMERCE_URL"),
+    *("COMMERCE_ADMIN_EMAIL", "COMMERCE_ADMIN_PASSWORD", "COMMERCE_PUBLISHABLE_KEY"),
+    *("CONSUMER_URL", "STOREFRONT_URL", "STUDIO_URL"),
+}
 
 
 @pytest.fixture
