@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up status down check test test-large bench lock clean
@@ -48,11 +50,11 @@ test-large: $(READY) ## Tests with 100,000 documents; wants a quiet machine
 bench: $(READY) ## Measure latency and cost on the local stack
 	@$(BIN)/python -m tests.bench
 
-lock: $(READY) ## Write requirements.lock anew from pyproject.toml
+lock: $(READY) ## Write both lock files anew from pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-annotate --no-header --all-extras --group local --group dev \
-		pyproject.toml -o requirements.lock
+	@$(LOCK) --all-extras --group local --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --extra cli --extra consumer --extra commerce --constraint requirements.lock \
+		pyproject.toml -o deploy/images/requirements.lock
 
 clean: ## Remove what setup and the stack have made
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m deploy.local down --wipe --yes; fi

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from outbox.errors import BrokerUnavailableError, TopicError, TopicMismatchError
 
 TOPIC_PREFIX: Final = "outbox.event."
-BOOTSTRAP_TIMEOUT_SECONDS: Final = 10.0
+BOOTSTRAP_TIMEOUT_SECONDS: Final = 5.0
 REQUEST_TIMEOUT_SECONDS: Final = 15.0
 
 
@@ -166,7 +166,7 @@ def require_topics_of_routes(
     for route in sorted(registered):
         name = TOPIC_PREFIX + route
         if route not in wanted.routes:
-            faults.append(f"route {route} is registered, but has no topic in the file")
+            faults.append(f"route {route} has no topic in the file")
         elif name not in found:
             faults.append(f"topic {name} of route {route} does not exist on the broker")
     if faults:

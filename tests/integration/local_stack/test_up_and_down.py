@@ -222,3 +222,19 @@ def test_two_starts_at_once_make_one_set_of_servers(own_stack: Stack) -> None:
         started = pool.map(lambda stack: stack.up(["postgres", "kafka"]), (own_stack, other))
 
     assert sorted(len(names) for names in started) == [0, 2]
+
+
+def test_servers_that_somebody_else_runs_are_used_and_left_alone(
+    own_stack: Stack, tmp_path: Path
+) -> None:
+    own_stack.up(["postgres", "kafka"])
+    beside = Stack(
+        tmp_path / "beside", own_stack.instance.ports.base, external=["postgres", "kafka"]
+    )
+    beside.instance.directory.mkdir()
+    shutil.copy(own_stack.instance.directory / "credentials", beside.instance.directory)
+
+    assert beside.up(["ledger", "topics"]) == []
+    beside.down(wipe=True)
+
+    assert own_stack.running() == ["postgres", "kafka"]
