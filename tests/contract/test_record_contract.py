@@ -1,8 +1,10 @@
 """The record contract: what a consumer gets, held against records that came through Debezium."""
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,12 +12,14 @@ import psycopg
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
+from consumer.record import Record, parse
 from outbox import ChangeEvent, EventType, Header, NewEvent, publish, publish_many
 from tests.fix_backend import Servers
 from tests.integration.outbox.conftest import migrated_database
 from tests.integration.outbox.pipeline import Pipeline, pipeline_on
 
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+KEPT = Path(__file__).parent / "records"
 HEADERS = {"id", "eventType", "revision", "occurredAt", "schemaVersion", "source"}
 OPTIONAL_HEADERS = {"runId", "traceparent"}
 PRODUCT: dict[str, Any] = {
@@ -80,20 +84,61 @@ def text(record: ConsumerRecord, name: str) -> str:
 
 
 def as_event(record: ConsumerRecord) -> ChangeEvent:
-    """A record read with nothing but the wire contract."""
-    values = {name: value.decode() for name, value in record.headers if value is not None}
-    return ChangeEvent(
-        id=UUID(values[Header.ID]),
-        aggregate_id=record.key.decode(),
-        type=EventType(values[Header.EVENT_TYPE]),
-        revision=int(values[Header.REVISION]),
-        occurred_at=datetime.fromisoformat(values[Header.OCCURRED_AT]),
-        schema_version=int(values[Header.SCHEMA_VERSION]),
-        source=values[Header.SOURCE],
-        run_id=UUID(values[Header.RUN_ID]) if Header.RUN_ID in values else None,
-        traceparent=values.get(Header.TRACEPARENT),
-        payload=json.loads(record.value),
+    """The record as the consumer reads it."""
+    return parse(
+        Record(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.key,
+            record.value,
+            tuple(record.headers),
+        )
     )
+
+
+def kept_records() -> list[dict[str, Any]]:
+    """Records of the releases so far, as they came through Debezium; one JSON object a line."""
+    return [
+        json.loads(line)
+        for file in sorted(KEPT.glob("*.jsonl"))
+        for line in file.read_text(encoding="utf-8").split("\n")
+        if line
+    ]
+
+
+def as_kept(record: ConsumerRecord) -> dict[str, Any]:
+    """A record as a line of a kept file; `KEEP_RECORDS=0.2.0` writes them for a new release."""
+    return {
+        "key": record.key.decode(),
+        "value": record.value.decode(),
+        "headers": {k: None if v is None else v.decode() for k, v in record.headers},
+    }
+
+
+def test_records_of_every_release_so_far_are_still_read(records: list[ConsumerRecord]) -> None:
+    if release := os.environ.get("KEEP_RECORDS"):
+        lines = [json.dumps(as_kept(record)) + "\n" for record in records]
+        (KEPT / f"{release}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+    for kept in kept_records():
+        headers = tuple((k, None if v is None else v.encode()) for k, v in kept["headers"].items())
+        event = parse(Record("t", 0, 0, kept["key"].encode(), kept["value"].encode(), headers))
+        assert event.aggregate_id == kept["key"]
+        assert event.payload == json.loads(kept["value"])
+        assert str(event.revision) == kept["headers"]["revision"]
+
+
+def test_todays_records_say_what_the_kept_ones_said(records: list[ConsumerRecord]) -> None:
+    """Additive changes only: nothing that a former release sent may be missing today."""
+    fresh = [as_kept(record) for record in records]
+
+    for kept in kept_records():
+        same = [
+            each for each in fresh if each["headers"]["eventType"] == kept["headers"]["eventType"]
+        ]
+        assert [each["value"] for each in same] == [kept["value"]]
+        assert kept["headers"].keys() <= same[0]["headers"].keys()
 
 
 def test_the_key_is_the_plain_aggregate_id(records: list[ConsumerRecord]) -> None:
