@@ -94,6 +94,10 @@ class LogReader:
         """The partitions that this member holds now."""
         return sorted(partition.partition for partition in self._consumer.assignment())
 
+    def missing(self, *topics: str) -> list[str]:
+        """Those of these topics that the cluster does not have."""
+        return [topic for topic in topics if not self._consumer.partitions_for_topic(topic)]
+
     def has_joined(self) -> bool:
         """Whether it is a member; one beyond the number of partitions holds none."""
         return bool(self._consumer.group_metadata().generation_id >= 0)

@@ -3,6 +3,7 @@
 When its database is down, replication goes on, and what was not recorded is counted.
 """
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,7 +98,8 @@ class PostgresLedger:
     def record(self, entries: Sequence[Entry]) -> bool:
         """As `Ledger`; one statement for all entries, in one transaction."""
         rows = [_row(entry) for entry in entries]
-        return not rows or self._run("record", {**self._scope, "entries": Jsonb(rows)}) is not None
+        parameters = {**self._scope, "entries": Jsonb(rows, dumps=_dumps)}
+        return not rows or self._run("record", parameters) is not None
 
     def prune(self, days: int) -> int:
         """Removes changes older than `days`; returns how many."""
@@ -115,6 +117,9 @@ class PostgresLedger:
         try:
             with self._pool.connection() as connection:
                 return connection.execute(self._sql[name], parameters).fetchall()
+        except psycopg.DataError as exc:  # this batch is at fault, not the database
+            log.warning("ledger_refused", error=str(exc).strip(), statement=name)
+            return None
         except (psycopg.Error, PoolTimeout) as exc:
             self._down_until = time.monotonic() + PAUSE_AFTER_FAILURE_SECONDS
             log.warning("ledger_unavailable", error=str(exc).strip(), statement=name)
@@ -145,6 +150,27 @@ def _row(entry: Entry) -> dict[str, Any]:
         "after": entry.after,
         "occurred_at": event.occurred_at.isoformat(),
     }
+
+
+def _dumps(value: Any) -> str:
+    """JSON that Postgres takes: its text holds no NUL, which the replacement character stands for.
+
+    Written without escapes, so that the six characters backslash, u, 0000 stay what they are.
+    """
+    text = json.dumps(_without_nul(value), ensure_ascii=False)
+    return text.encode(errors="replace").decode()
+
+
+def _without_nul(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\x00", "\ufffd")
+        case dict():
+            return {_without_nul(name): _without_nul(each) for name, each in value.items()}
+        case list():
+            return [_without_nul(each) for each in value]
+        case _:
+            return value
 
 
 def _load_statements() -> dict[str, bytes]:

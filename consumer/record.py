@@ -12,6 +12,7 @@ from outbox.event import SCHEMA_VERSION, ChangeEvent, Header, is_aggregate_id
 REQUIRED_HEADERS = (Header.ID, Header.EVENT_TYPE, Header.REVISION, Header.OCCURRED_AT)
 OPTIONAL_HEADERS = (Header.SCHEMA_VERSION, Header.SOURCE, Header.RUN_ID, Header.TRACEPARENT)
 MAX_REVISION = 2**53 - 1  # above it Sanity's numbers, which are JavaScript's, are no longer exact
+MAX_DIGITS = 9  # of a schema version
 YEARS = range(1971, 9999)  # a minute more or another time zone still gives a date
 
 
@@ -80,11 +81,11 @@ def _headers(record: Record) -> dict[str, str | None]:
 
 
 def _refuse_newer_schema(record: Record) -> None:
-    version = dict(record.headers).get(Header.SCHEMA_VERSION) or b""
-    if version.isdigit() and int(version[:9]) > SCHEMA_VERSION:
+    version = (dict(record.headers).get(Header.SCHEMA_VERSION) or b"").lstrip(b"0")
+    if version.isdigit() and (len(version) > MAX_DIGITS or int(version) > SCHEMA_VERSION):
         raise NewerSchemaError(
-            f"record {record.position} has schema version {version[:9].decode()}, this consumer "
-            f"knows {SCHEMA_VERSION}: upgrade the consumer, it goes on from this record"
+            f"record {record.position} has schema version {version[:MAX_DIGITS].decode()}, this "
+            f"consumer knows {SCHEMA_VERSION}: upgrade the consumer, it goes on from this record"
         )
 
 

@@ -15,7 +15,7 @@ from consumer.content_lake import ContentLake
 from consumer.document import load_mapping
 from consumer.kafka import DeadLetterTopic, LogReader
 from consumer.ledger import Ledger, NullLedger, PostgresLedger
-from consumer.observe.health import Health, HealthServer
+from consumer.observe.health import Condition, Health, HealthServer
 from consumer.settings import ConsumerSettings, SanitySettings
 from consumer.worker import Worker
 from outbox.kafka_settings import KafkaSettings
@@ -99,22 +99,38 @@ class Service:
             dead_letters.close()
 
     def _join(self, lane: Lane) -> LogReader | None:
-        """A reader of the lane; waits for Kafka to come up, None when told to stop meanwhile."""
+        """A reader of the lane, once Kafka and its topics are there; None when told to stop."""
         while not self._stopping.is_set():
             try:
-                return LogReader(
-                    self._kafka,
-                    topic=self._topics[lane],
-                    group_id=group_id(self._consumer, self._sanity, lane),
-                    session_timeout_seconds=self._consumer.session_timeout_seconds,
-                    stopping=self._stopping.is_set,
-                )
+                reader = self._open(lane)
             except KafkaError as exc:
                 if not exc.retriable:
                     raise
                 log.warning("kafka_unavailable", lane=lane.name.lower(), error=str(exc))
                 self._stopping.wait(KAFKA_RETRY_SECONDS)
+                continue
+            missing = reader.missing(self._topics[lane], self._consumer.dead_letter_topic)
+            if not missing:
+                self._health.set(lane.name.lower(), Condition.STARTING)
+                return reader
+            reader.close()
+            reason = (
+                f"Kafka has no topic {', '.join(missing)}: run `outbox topics apply`, or correct "
+                "CONSUMER_LIVE_TOPIC, CONSUMER_BULK_TOPIC, CONSUMER_DEAD_LETTER_TOPIC"
+            )
+            self._health.set(lane.name.lower(), Condition.HALTED, reason)
+            log.error("consumer_halted", lane=lane.name.lower(), error=reason)
+            self._stopping.wait(self._consumer.halt_retry_seconds)
         return None
+
+    def _open(self, lane: Lane) -> LogReader:
+        return LogReader(
+            self._kafka,
+            topic=self._topics[lane],
+            group_id=group_id(self._consumer, self._sanity, lane),
+            session_timeout_seconds=self._consumer.session_timeout_seconds,
+            stopping=self._stopping.is_set,
+        )
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
         del signum, frame

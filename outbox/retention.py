@@ -30,6 +30,7 @@ PAUSE_SECONDS: Final = 0.03
 # ATTACH reads the default partition, which may have grown while its events were adopted.
 STATEMENT_TIMEOUT_MS: Final = 100
 COUNTING: Final = frozenset({"seal", "detach_day"})  # read a day before they lock
+EVERYTHING: Final = "everything"
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -113,8 +114,9 @@ def plan(conn: psycopg.Connection[Any], policy: Policy) -> Report:
 
 
 def maintain(conn: psycopg.Connection[Any], policy: Policy) -> Report:
-    """One round of upkeep; safe to stop at any point and to run again, also twice at once.
+    """One round of upkeep; safe to stop at any point and to run again.
 
+    Of two rounds at once one does the work, and the other reports that it left everything.
     `conn` autocommits, belongs to the owner of schema outbox and is not inside a transaction.
     Days that the slot has not passed stay, and are told in the report and the log. Raises
     `OutboxNotReadyError` when the schema is missing.
@@ -122,12 +124,26 @@ def maintain(conn: psycopg.Connection[Any], policy: Policy) -> Report:
     if not conn.autocommit:
         raise RetentionError("upkeep needs a connection that autocommits")
     report = Report()
-    try:
-        for step in (_clear, _adopt_default, _make_days, _seal_past_days, _drop_overdue):
-            step(conn, policy, report)
-    except (pg.UndefinedTable, pg.UndefinedFunction, pg.InvalidSchemaName) as exc:
-        raise OutboxNotReadyError(f"run `outbox migrate` on this database: {exc}") from exc
+    with _alone(conn) as is_alone:
+        if not is_alone:
+            log.info("upkeep_postponed", partition=EVERYTHING, reason="another round is running")
+            return Report(postponed=[EVERYTHING])
+        try:
+            for step in (_clear, _adopt_default, _make_days, _seal_past_days, _drop_overdue):
+                step(conn, policy, report)
+        except (pg.UndefinedTable, pg.UndefinedFunction, pg.InvalidSchemaName) as exc:
+            raise OutboxNotReadyError(f"run `outbox migrate` on this database: {exc}") from exc
     return report
+
+
+@contextmanager
+def _alone(conn: psycopg.Connection[Any]) -> Iterator[bool]:
+    is_alone = _column(conn, "begin_round", {}) == [True]
+    try:
+        yield is_alone
+    finally:
+        if is_alone and not conn.broken:
+            _execute(conn, "end_round", {})
 
 
 def _clear(conn: psycopg.Connection[Any], policy: Policy, report: Report) -> None:

@@ -1,14 +1,17 @@
 """The one oracle: documents equal commerce, and no document ever saw its revision fall."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
 import httpx
 
+from consumer.document import TOMBSTONE_PREFIX
 from deploy.demo.admin import Admin
 from deploy.demo.check import Comparison, compare
 from deploy.demo.editor import Editor
+from tests.fix_backend import Backend
 
 PATIENCE_SECONDS: Final = 60.0
 ALL_PRODUCTS: Final = '*[_type == "product"]'
@@ -27,31 +30,49 @@ def wait_until_in_step(
         time.sleep(0.1)
 
 
-def fallen_revisions(sanity_api_host: str, *, project_id: str, dataset: str) -> list[str]:
-    """Every write that put a document or tombstone below a revision its product had before."""
-    response = httpx.get(
-        f"{sanity_api_host}/_emulator/history",
-        params={"project": project_id, "dataset": dataset},
-        timeout=30,
-    )
+State = tuple[int, str, int]  # transaction, document id, revision after it
+
+
+def past(backend: Backend) -> list[State]:
+    """Every state that carried a revision, of every document, in the order of the transactions."""
+    with httpx.Client(trust_env=False, timeout=30) as http:
+        response = http.get(
+            f"{backend.sanity_api_host}/_emulator/history",
+            params={"project": backend.sanity_project_id, "dataset": backend.sanity_dataset},
+        )
     response.raise_for_status()
-    states = [
+    return sorted(
         (entry["seq"], document_id, entry["revision"])
         for document_id, entries in response.json()["documents"].items()
         for entry in entries
         if entry["revision"] is not None
-    ]
-    return list(_falls(sorted(states)))
+    )
 
 
-def _falls(states: Iterable[tuple[int, str, int]]) -> Iterable[str]:
-    """Per document: an editor's draft is an old copy by right, but a document never goes back."""
-    highest: dict[str, int] = {}
+def falls(states: Iterable[State]) -> list[str]:
+    """Every write that put a product below a revision that it had before.
+
+    A product's published document and its tombstone count as one: a document at its tombstone's
+    revision, or below, is a resurrection. Drafts and versions are copies of their own.
+    """
+    highest: dict[str, tuple[int, bool]] = {}
+    found = []
     for seq, document_id, revision in states:
-        if revision < highest.get(document_id, 0):
-            before = highest[document_id]
-            yield f"transaction {seq}: {document_id} fell from {before} to {revision}"
-        highest[document_id] = max(revision, highest.get(document_id, 0))
+        product = document_id.removeprefix(TOMBSTONE_PREFIX)
+        now = (revision, document_id != product)  # at one revision, buried comes last
+        before = highest.get(product, now)
+        if now < before:
+            found.append(f"transaction {seq}: {document_id} at {revision}, after {before[0]}")
+        highest[product] = max(now, before)
+    return found
+
+
+def repetitions(states: Iterable[State]) -> list[str]:
+    """Every second write of one revision to one document; only where no editor writes too."""
+    counts = Counter((document_id, revision) for _, document_id, revision in states)
+    return [
+        f"{document_id} at {revision}" for (document_id, revision), n in counts.items() if n > 1
+    ]
 
 
 def specs_by_language(document: dict[str, Any]) -> dict[str, dict[str, Any]]:

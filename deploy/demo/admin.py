@@ -12,7 +12,7 @@ class Admin:
     """A logged-in client of `/admin/products`."""
 
     def __init__(self, url: str, email: str, password: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=30)
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
         token = self._call(
             "POST", "/auth/user/emailpass", json={"email": email, "password": password}
         )["token"]

@@ -15,6 +15,7 @@ class Editor:
         self._http = httpx.Client(
             base_url=host,
             timeout=30,
+            trust_env=False,  # local servers are not behind a proxy
             headers={"Authorization": f"Bearer {token}", "X-Sanity-Project-ID": project_id},
         )
 

@@ -1,3 +1,10 @@
+-- name: begin_round
+-- One round at a time; held by the session, so that it also ends with a lost connection.
+select pg_try_advisory_lock(hashtextextended('upkeep of schema outbox', 0));
+
+-- name: end_round
+select pg_advisory_unlock(hashtextextended('upkeep of schema outbox', 0));
+
 -- name: limit_locks
 -- Locks are held until the commit is on disk, unless nobody waits for the disk. Losing one of
 -- these commits in a crash costs nothing: the step is done again.

@@ -81,7 +81,7 @@ def _rename(connection: psycopg.Connection, editor: Editor, product_id: str, tit
 
 def _requests(values: Mapping[str, str], since: int) -> list[dict[str, object]]:
     url = f"{values['SANITY_API_HOST']}/_emulator/requests"
-    answer = httpx.get(url, params={"since": since}, timeout=30)
+    answer = httpx.get(url, params={"since": since}, timeout=30, trust_env=False)
     answer.raise_for_status()
     requests: list[dict[str, object]] = answer.json()["requests"]
     return requests

@@ -8,7 +8,7 @@ from deploy.demo.editor import Editor
 from tests.faults.conftest import PATIENCE_SECONDS, StartConsumer
 from tests.fix_backend import Backend
 from tests.fix_shop import ProductBody
-from tests.oracle import fallen_revisions, wait_until_in_step
+from tests.oracle import falls, past, wait_until_in_step
 
 PRODUCTS = 24
 PARTITIONS = 6
@@ -47,14 +47,7 @@ def test_a_consumer_joins_and_leaves_under_load_and_no_record_is_lost(
 
     assert sum(each.result() for each in renames) > 4
     assert second.log.read_text().count('"record_applied"') > 0
-    assert (
-        fallen_revisions(
-            backend.sanity_api_host,
-            project_id=backend.sanity_project_id,
-            dataset=backend.sanity_dataset,
-        )
-        == []
-    )
+    assert falls(past(backend)) == []
 
 
 def _wait_for_share(partitions: Callable[[], list[int]]) -> None:

@@ -5,7 +5,7 @@ from deploy.demo.editor import Editor
 from deploy.local.server import Server
 from tests.fix_backend import Backend
 from tests.fix_shop import ProductBody
-from tests.oracle import fallen_revisions, wait_until_in_step
+from tests.oracle import falls, past, wait_until_in_step
 
 
 def test_a_dataset_in_the_reference_s_own_shape_is_taken_over(
@@ -40,14 +40,7 @@ def test_a_dataset_in_the_reference_s_own_shape_is_taken_over(
     assert draft["title"] == products[0]["title"]
     assert draft["specs"][0]["content"] == "written in the draft"
     assert editor.document(deleted) is None
-    assert (
-        fallen_revisions(
-            backend.sanity_api_host,
-            project_id=backend.sanity_project_id,
-            dataset=backend.sanity_dataset,
-        )
-        == []
-    )
+    assert falls(past(backend)) == []
 
 
 def _reference_document(product: dict[str, Any], *, is_old: bool) -> dict[str, Any]:

@@ -67,7 +67,8 @@ def test_one_mutation_request_carries_the_bearer_token_and_names_the_revision(
     document = trace.follow(product["id"]).document
     assert document is not None
 
-    log = httpx.get(f"{backend.sanity_api_host}/_emulator/requests", params={"since": 0}).json()
+    url = f"{backend.sanity_api_host}/_emulator/requests"
+    log = httpx.get(url, params={"since": 0}, trust_env=False).json()
 
     sent = [r for r in log["requests"] if r["transactionId"] == document["_rev"]]
     assert len(sent) == 1

@@ -131,3 +131,17 @@ def test_a_ledger_that_is_down_says_so_at_once_and_raises_nothing(servers: Serve
     assert ledger.record([entry(change(1), "created", transaction_id="t1")]) is False
     assert ledger.applied_revisions(["prod_1"]) == {}
     ledger.close()
+
+
+def test_a_text_that_postgres_can_t_store_does_not_stop_the_ledger(
+    ledger: PostgresLedger, ledger_dsn: str
+) -> None:
+    strange = Entry(
+        change(1), "prod_1", "patched", transaction_id="t1", after={"title": "a\x00b\ud800 \\u0000"}
+    )
+
+    assert ledger.record([strange])
+    assert ledger.record([entry(change(2), "patched", transaction_id="t2")])
+
+    stored = rows(ledger_dsn, "select after->>'title' from sync.change order by id")
+    assert stored == [("a\ufffdb? \\u0000",), (None,)]

@@ -18,7 +18,8 @@ from structlog.testing import capture_logs
 from outbox import EventType, NewEvent, publish
 from outbox.errors import OutboxNotReadyError, RetentionError
 from outbox.replication import prepare_replication
-from outbox.retention import Policy, maintain, partitions, plan
+from outbox.retention import Policy, Report, maintain, partitions, plan
+from outbox.upkeep import round_of_upkeep
 from tests.integration.outbox.conftest import Database, until
 
 Connection = psycopg.Connection[Any]
@@ -80,7 +81,11 @@ def policy(slot: str) -> Policy:
 
 
 def read_everything(conn: Connection, slot: str) -> int:
-    """Confirm the slot up to now, as Debezium does; returns how many inserts it gave."""
+    """Confirm the slot up to now, as Debezium does; returns how many inserts it gave.
+
+    The heartbeat's commit brings to disk what upkeep has committed without waiting for the disk.
+    """
+    conn.execute("update outbox.heartbeat set beaten_at = now()")
     rows = conn.execute(
         "select data from pg_logical_slot_get_binary_changes(%s, null, null, "
         "'proto_version', '1', 'publication_names', 'outbox')",
@@ -392,6 +397,37 @@ def drop_partition_under_load(conn: Connection, name: str) -> None:
         except psycopg.errors.LockNotAvailable:
             continue
         return
+
+
+def test_of_two_rounds_at_once_one_does_the_work(
+    database: Database, owner: Connection, policy: Policy
+) -> None:
+    for ahead in range(15):
+        drop_partition(owner, name_of(days_ago(-ahead)))
+
+    def one_round(_: int) -> Report:
+        with psycopg.connect(database.owner, autocommit=True) as conn:
+            return maintain(conn, policy)
+
+    with ThreadPoolExecutor(4) as pool:
+        reports = list(pool.map(one_round, range(4)))
+
+    made = [name for report in reports for name in report.made]
+    assert sorted(made) == names(owner) == [name_of(days_ago(-ahead)) for ahead in range(15)]
+    assert maintain(owner, policy).is_complete  # nobody is left holding the lock
+
+
+def test_a_round_says_loudly_when_the_slot_is_gone(
+    database: Database, owner: Connection, policy: Policy, slot: str
+) -> None:
+    owner.execute("select pg_drop_replication_slot(%s)", [slot])
+
+    with capture_logs() as logs:
+        round_of_upkeep(database.owner, policy)
+
+    (told,) = [entry for entry in logs if entry["event"] == "slot_unusable"]
+    assert told["log_level"] == "error"
+    assert "there is no replication slot" in told["reason"]
 
 
 def test_upkeep_says_what_it_needs(app: Connection, empty_dsn: str) -> None:
