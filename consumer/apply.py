@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
-from kafka.errors import KafkaError
 
 from consumer.batch import EqualRuns, Incoming, Transaction, coalesce, pack
 from consumer.budget import Lane
@@ -33,6 +32,7 @@ from consumer.document import (
 )
 from consumer.errors import (
     ContentLakeUnavailableError,
+    DeadLettersUnavailableError,
     MalformedRecordError,
     MutationRejectedError,
     RateLimitedError,
@@ -237,9 +237,9 @@ class Applier:
         while parked:
             try:
                 self._dead_letters.park(parked)
-            except KafkaError as exc:
+            except DeadLettersUnavailableError as exc:
                 attempt += 1
-                self._retry(ContentLakeUnavailableError(f"dead letter topic: {exc}"), attempt)
+                self._retry(exc, attempt)
             else:
                 return
 

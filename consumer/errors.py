@@ -4,7 +4,8 @@ ConsumerError
 ├── RetriableError                  the same records again, in order
 │   ├── ContentLakeUnavailableError     time-out, cut connection, 408, 5xx, no JSON
 │   ├── RateLimitedError                429
-│   └── RevisionConflictError           somebody else wrote: read again, decide again
+│   ├── RevisionConflictError           somebody else wrote: read again, decide again
+│   └── DeadLettersUnavailableError     Kafka has not taken what is to be parked
 ├── PoisonRecordError               park it with the reason, go on
 │   ├── MalformedRecordError            can't be read
 │   └── MutationRejectedError           Sanity refuses it for its own content
@@ -46,6 +47,10 @@ class RevisionConflictError(RetriableError):
     def __init__(self, message: str, *, indexes: tuple[int, ...] = ()) -> None:
         super().__init__(message)
         self.indexes = indexes
+
+
+class DeadLettersUnavailableError(RetriableError):
+    """The dead letter topic has not taken a record; until it has, its offset is not committed."""
 
 
 class PoisonRecordError(ConsumerError):

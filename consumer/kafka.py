@@ -8,6 +8,7 @@ from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartitio
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError, MessageSizeTooLargeError
 
+from consumer.errors import DeadLettersUnavailableError
 from consumer.record import Record
 from outbox.kafka_settings import KafkaSettings
 
@@ -122,9 +123,15 @@ class DeadLetterTopic:
         self._producer: Any = None
 
     def park(self, parked: Sequence[tuple[Record, str]]) -> None:
-        """Returns when the broker has all of them; raises `KafkaError` where it has not."""
+        """Returns when the broker has all of them, else raises `DeadLettersUnavailableError`."""
         if not parked:
             return
+        try:
+            self._send_all(parked)
+        except KafkaError as exc:
+            raise DeadLettersUnavailableError(f"dead letter topic {self._topic}: {exc}") from exc
+
+    def _send_all(self, parked: Sequence[tuple[Record, str]]) -> None:
         if self._producer is None:
             self._producer = KafkaProducer(
                 bootstrap_servers=self._settings.bootstrap_servers,

@@ -24,9 +24,15 @@ from outbox.log import configure_logging
 from outbox.migrate import MIGRATIONS, SCHEMA, migrate, pending
 from outbox.replication import prepare_replication, require_publication, require_slot
 from outbox.retention import Policy, partitions, plan
+from outbox.revisions import HIGHEST_FLOOR, MARGIN, plan_advance, raise_floor
 from outbox.routes import registered_routes
 from outbox.settings import find_file, load_settings
-from outbox.topics import read_topics, require_topics_of_routes
+from outbox.topics import (
+    HEARTBEAT_PREFIX,
+    read_topics,
+    require_topics,
+    require_topics_of_routes,
+)
 from outbox.upkeep import round_of_upkeep, run, stop_on_signals
 
 app = typer.Typer(
@@ -150,6 +156,44 @@ def maintain(
             restore()
 
 
+@app.command("advance-revisions")
+def advance_revisions(
+    execute: Annotated[
+        bool, typer.Option("--execute", help="Raise the floor; else only tell what would be done.")
+    ] = False,
+    to: Annotated[
+        int | None,
+        typer.Option(min=1, max=HIGHEST_FLOOR, help="The new floor; default: the highest + margin"),
+    ] = None,
+    margin: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=10**12,
+            help="How far above the highest known revision: more than one product was written "
+            "since the backup was made.",
+        ),
+    ] = MARGIN,
+) -> None:
+    """Let every publish jump over all revisions given out. A dry run by default.
+
+    For a database that was restored from a backup: its counters stand where they stood then, and
+    consumers ignore revisions that they have seen. Then publish every product (a bulk sync).
+    """
+    with clear_errors(), database() as conn:
+        advance = plan_advance(conn, to, margin)
+        if execute:
+            raise_floor(conn, advance)
+        verb = "raised" if execute else "would raise"
+        out.print(
+            f"{verb} the floor of revisions from {advance.floor:,} to {advance.to:,}; the highest "
+            f"that this database knows is {advance.highest:,}",
+            soft_wrap=True,
+        )
+        follow = "now publish every product (a bulk sync)" if execute else "--execute does it"
+        out.print(follow)
+
+
 @app.command("partitions")
 def partitions_command() -> None:
     """The days of the outbox, oldest first, with their sizes."""
@@ -212,9 +256,11 @@ def _partition_state(conn: psycopg.Connection[Any]) -> str:
 
 
 def _topic_state(conn: psycopg.Connection[Any]) -> str:
-    wanted = read_topics(find_file(settings().topics_file))
+    chosen = settings()
+    wanted = read_topics(find_file(chosen.topics_file)).with_heartbeat_of(chosen.topic_prefix)
     with broker() as kafka:
         found = kafka.topics(wanted.topics)
+    require_topics([HEARTBEAT_PREFIX + chosen.topic_prefix], found)
     require_topics_of_routes(registered_routes(conn), wanted, found)
     return f"{len(found)} of {len(wanted.topics)}, one for each registered route"
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
@@ -17,8 +17,12 @@ from outbox.errors import (
     ConnectUnavailableError,
 )
 from outbox.replication import require_publication, require_slot, require_wal_level
+from outbox.routes import registered_routes
+from outbox.topics import HEARTBEAT_PREFIX, TOPIC_PREFIX, Broker, require_topics
 
 CONNECTOR: Final = "outbox"
+ROUTED: Final = "${routedByValue}"
+TOPIC_OF_ROUTE: Final = "transforms.outbox.route.topic.replacement"
 RETRY_PAUSE_SECONDS: Final = 0.25
 REQUEST_TIMEOUT_SECONDS: Final = 30.0  # Connect validates by logging in to Postgres
 STALE_SECONDS: Final = 4.0
@@ -78,9 +82,27 @@ def require_source(conn: psycopg.Connection[Any], config: Mapping[str, str]) -> 
     require_slot(conn, config["slot.name"])
 
 
+def written_topics(config: Mapping[str, str], routes: Iterable[str]) -> list[str]:
+    """The topics that a connector of this config writes to: each route's, and the heartbeat's."""
+    pattern = config.get(TOPIC_OF_ROUTE, TOPIC_PREFIX + ROUTED)
+    topics = [pattern.replace(ROUTED, route) for route in routes]
+    if int(config.get("heartbeat.interval.ms", "0")) > 0:
+        topics.append(HEARTBEAT_PREFIX + config["topic.prefix"])
+    return topics
+
+
+def require_destination(
+    conn: psycopg.Connection[Any], broker: Broker, config: Mapping[str, str]
+) -> None:
+    """Raise `TopicMismatchError` unless the broker has every topic that will be written to."""
+    names = written_topics(config, registered_routes(conn))
+    require_topics(names, broker.topics(names))
+
+
 def register(
     connect: "Connect",
     conn: psycopg.Connection[Any],
+    broker: Broker,
     config: Mapping[str, str],
     *,
     name: str = CONNECTOR,
@@ -90,9 +112,11 @@ def register(
 
     Refused with a `ReplicationError` before Connect is asked for anything, unless the publication
     publishes through the partition root and the slot is there and healthy: Debezium itself would
-    make a missing slot anew, and lose in silence what was written before.
+    make a missing slot anew, and lose in silence what was written before. Refused with a
+    `TopicMismatchError` while a topic is missing: the connector would say RUNNING and stand still.
     """
     require_source(conn, config)
+    require_destination(conn, broker, config)
     connect.put_config(name, config, timeout_seconds=timeout_seconds)
     return connect.wait_until_running(name, timeout_seconds=timeout_seconds)
 

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from outbox.canary import send_canary
-from outbox.connector import changes, read_config, require_source
+from outbox.connector import changes, read_config, require_destination, require_source
 from outbox.connector import register as register_connector
-from outbox.console import clear_errors, connect_api, database, out, settings, table
+from outbox.console import broker, clear_errors, connect_api, database, out, settings, table
 from outbox.errors import ConnectorError, ConnectorMissingError, ConnectorRefusedError
 from outbox.kafka_settings import KafkaSettings
 from outbox.settings import find_file, load_settings
@@ -26,18 +26,19 @@ def register(
         Path | None, typer.Option("--file", help="Connector file; default: OUTBOX_CONNECTOR_FILE.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check the database and show the difference only.")
+        bool, typer.Option("--dry-run", help="Check what it needs and show the difference only.")
     ] = False,
     timeout: Annotated[
         float, typer.Option(min=1, max=600, help="Seconds to wait until it runs.")
     ] = 60.0,
 ) -> None:
-    """Create or update the connector; refused unless publication and slot are as they must be."""
-    with clear_errors(), connect_api() as connect, database() as conn:
+    """Create or update the connector; refused unless publication, slot and topics are there."""
+    with clear_errors(), connect_api() as connect, broker() as kafka, database() as conn:
         chosen = settings()
         config = read_config(find_file(file or chosen.connector_file), chosen.connector_overrides())
         if dry_run:
             require_source(conn, config)
+            require_destination(conn, kafka, config)
             try:
                 before = connect.config(chosen.connector)
             except ConnectorMissingError:
@@ -48,7 +49,7 @@ def register(
             out.print(shown)
             return
         status = register_connector(
-            connect, conn, config, name=chosen.connector, timeout_seconds=timeout
+            connect, conn, kafka, config, name=chosen.connector, timeout_seconds=timeout
         )
         out.print(f"connector {chosen.connector} is {status.connector}")
 

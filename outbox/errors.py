@@ -22,6 +22,7 @@ OutboxError
 │   └── SlotLostError               events may be missing downstream: an operator decides
 ├── RetentionError
 │   └── UnreadPartitionError        a day that the slot has not passed must not be dropped
+├── RevisionError                   the floor under revisions is not lowered
 ├── ConnectorError
 │   ├── ConnectUnavailableError
 │   ├── ConnectorMissingError
@@ -127,6 +128,10 @@ class RetentionError(OutboxError):
 
 class UnreadPartitionError(RetentionError):
     """The slot has not passed every row of the day."""
+
+
+class RevisionError(OutboxError):
+    """The floor under revisions can't be set there."""
 
 
 class ConnectorError(OutboxError):

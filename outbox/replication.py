@@ -36,6 +36,8 @@ class Publication:
     pubtruncate: bool
     pubviaroot: bool
     tables: list[str]
+    filtered: list[str]
+    narrowed: list[str]
 
     def faults(self) -> list[str]:
         """Why events could get lost, or the connector stop, with this publication."""
@@ -48,6 +50,10 @@ class Publication:
             "updates are not published, so that no heartbeat moves the slot": not self.pubupdate,
             "deletes or truncates are published": self.pubdelete or self.pubtruncate,
             f"it lacks {', '.join(missing)}": bool(missing),
+            f"a row filter (WHERE) leaves out rows of {', '.join(self.filtered)}": bool(
+                self.filtered
+            ),
+            f"a column list leaves out columns of {', '.join(self.narrowed)}": bool(self.narrowed),
         }
         return [fault for fault, is_there in checks.items() if is_there]
 

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from outbox.errors import BrokerUnavailableError, TopicError, TopicMismatchError
 
 TOPIC_PREFIX: Final = "outbox.event."
+HEARTBEAT_PREFIX: Final = "__debezium-heartbeat."
+SAFE_REPLICAS: Final = 3  # with fewer, waiting for two would stop writes when one broker is away
 BOOTSTRAP_TIMEOUT_SECONDS: Final = 5.0
 REQUEST_TIMEOUT_SECONDS: Final = 15.0
 
@@ -59,12 +61,25 @@ class TopicsFile(BaseModel):
         """The routes that have a topic in the file."""
         return sorted(plan.route for plan in self.topics.values() if plan.route is not None)
 
+    def with_heartbeat_of(self, topic_prefix: str) -> Self:
+        """The file with the heartbeat topic of this connector: its name ends in `topic.prefix`."""
+        name = HEARTBEAT_PREFIX + topic_prefix
+        if name in self.topics:
+            return self
+        topics = {
+            name if each.startswith(HEARTBEAT_PREFIX) else each: plan
+            for each, plan in self.topics.items()
+        }
+        topics.setdefault(name, TopicPlan(partitions=1))
+        return self.model_copy(update={"topics": topics})
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
     """One topic as it is on the broker, with all of its configs."""
 
     partitions: int
+    replication_factor: int
     config: Mapping[str, str]
 
 
@@ -73,11 +88,12 @@ class Change:
     """One difference between the file and the broker.
 
     `create` makes the topic, `config` sets `item` from `before` to `after`, `grow` adds
-    partitions, `shrink` can't be done: Kafka has no way to take partitions away.
+    partitions. `shrink` and `replicate` are told only: Kafka can't take partitions away, and where
+    further replicas go is for the cluster's operator to say.
     """
 
     topic: str
-    kind: Literal["create", "config", "grow", "shrink"]
+    kind: Literal["create", "config", "grow", "shrink", "replicate"]
     item: str
     before: str
     after: str
@@ -118,17 +134,22 @@ def diff(wanted: TopicsFile, found: Mapping[str, Topic]) -> list[Change]:
     return [
         change
         for name, plan in wanted.topics.items()
-        for change in _changes(name, plan, found.get(name))
+        for change in _changes(name, plan, found.get(name), wanted.replication_factor)
     ]
 
 
-def _changes(name: str, plan: TopicPlan, topic: Topic | None) -> Iterator[Change]:
+def _changes(
+    name: str, plan: TopicPlan, topic: Topic | None, replication_factor: int
+) -> Iterator[Change]:
     if topic is None:
         yield Change(name, "create", "partitions", "", str(plan.partitions))
         return
     if topic.partitions != plan.partitions:
         kind: Literal["grow", "shrink"] = "grow" if topic.partitions < plan.partitions else "shrink"
         yield Change(name, kind, "partitions", str(topic.partitions), str(plan.partitions))
+    if topic.replication_factor != replication_factor:
+        before, after = str(topic.replication_factor), str(replication_factor)
+        yield Change(name, "replicate", "replication factor", before, after)
     for key, value in plan.config.items():
         before = topic.config.get(key, "")
         if before != value:
@@ -147,15 +168,37 @@ def apply(
     for change in changes:
         match change.kind:
             case "create":
-                broker.create(change.topic, wanted.topics[change.topic], wanted.replication_factor)
+                plan = _replicated(wanted.topics[change.topic], wanted.replication_factor)
+                broker.create(change.topic, plan, wanted.replication_factor)
             case "config":
                 broker.set_config(change.topic, {change.item: change.after})
             case "grow" if grow:
                 broker.grow(change.topic, int(change.after))
-            case "grow" | "shrink":
+            case "grow" | "shrink" | "replicate":
                 continue
         done.append(change)
     return done
+
+
+def _replicated(plan: TopicPlan, replication_factor: int) -> TopicPlan:
+    """With three replicas a record counts as written once two have it, and one may be away.
+
+    At creation only: set on a topic that has one replica it would refuse every record.
+    """
+    if replication_factor < SAFE_REPLICAS:
+        return plan
+    return plan.model_copy(update={"config": {"min.insync.replicas": "2", **plan.config}})
+
+
+def require_topics(names: Iterable[str], found: Mapping[str, Topic]) -> None:
+    """Raise `TopicMismatchError` with those of the named topics that the broker doesn't have."""
+    missing = sorted(set(names) - found.keys())
+    if missing:
+        raise TopicMismatchError(
+            f"{', '.join(missing)} do not exist on the broker, and a connector that writes to a "
+            "missing topic waits for it for ever: put what is missing into the topics file, then "
+            "run `outbox topics apply` with the same OUTBOX_TOPIC_PREFIX"
+        )
 
 
 def require_topics_of_routes(
@@ -207,6 +250,7 @@ class KafkaBroker:
         return {
             topic["name"]: Topic(
                 partitions=len(topic["partitions"]),
+                replication_factor=len(topic["partitions"][0]["replica_nodes"]),
                 config={
                     key: entry["value"]
                     for key, entry in configs[topic["name"]].items()

@@ -48,8 +48,10 @@ def apply_command(
         out.print(f"{len(done)} changes made" if done else "the topics are as the file wants them")
         if left:
             raise TopicMismatchError(
-                "partitions differ: " + ", ".join(change.topic for change in left) + " "
-                "(--grow adds partitions; Kafka can't take any away)"
+                "left as they are: "
+                + ", ".join(f"{change.topic} ({change.item})" for change in left)
+                + " (--grow adds partitions, and Kafka can't take any away; a replication factor "
+                "is changed with kafka-reassign-partitions, or set OUTBOX_REPLICATION_FACTOR)"
             )
 
 
@@ -83,6 +85,7 @@ def register(
 def _wanted(file: Path | None) -> TopicsFile:
     chosen = settings()
     wanted = read_topics(find_file(file or chosen.topics_file))
+    wanted = wanted.with_heartbeat_of(chosen.topic_prefix)
     if chosen.replication_factor is None:
         return wanted
     return wanted.model_copy(update={"replication_factor": chosen.replication_factor})

@@ -10,7 +10,25 @@ select pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot,
             where pg_publication_tables.pubname = pg_publication.pubname
         ),
         '{}'
-    ) as tables
+    ) as tables,
+    coalesce(
+        (
+            select array_agg(schemaname || '.' || tablename order by schemaname, tablename)
+            from pg_publication_tables
+            where pg_publication_tables.pubname = pg_publication.pubname
+                and rowfilter is not null
+        ),
+        '{}'
+    ) as filtered,
+    -- A list that happens to name every column would leave out the next one.
+    coalesce(
+        (
+            select array_agg(distinct prrelid::regclass::text)
+            from pg_publication_rel
+            where prpubid = pg_publication.oid and prattrs is not null
+        ),
+        '{}'
+    ) as narrowed
 from pg_publication
 where pubname = %(publication)s;
 

@@ -53,7 +53,10 @@ class Pipeline:
 
     def register(self, conn: psycopg.Connection[Any]) -> ConnectorStatus:
         """Register this connector."""
-        return register(self.connect, conn, self.config, name=self.name, timeout_seconds=90)
+        with KafkaBroker(self.kafka) as broker:
+            return register(
+                self.connect, conn, broker, self.config, name=self.name, timeout_seconds=90
+            )
 
     def canary(self, conn: psycopg.Connection[Any], timeout_seconds: float = 60.0) -> float:
         """Send a canary through this connector."""

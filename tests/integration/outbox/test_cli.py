@@ -115,6 +115,22 @@ def test_a_broker_or_worker_that_is_not_there_is_told(outbox: Outbox) -> None:
     assert connector.stderr.startswith("outbox: Kafka Connect does not answer")
 
 
+def test_the_heartbeat_topic_is_made_and_checked_for_the_topic_prefix(
+    outbox: Outbox, kafka_bootstrap_servers: str
+) -> None:
+    prefix = f"t{secrets.token_hex(4)}"
+    kafka = {"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap_servers}
+
+    made = outbox("topics", "apply", OUTBOX_TOPIC_PREFIX=prefix, **kafka)
+    same = outbox("topics", "check", OUTBOX_TOPIC_PREFIX=prefix, **kafka)
+    other = outbox("topics", "check", OUTBOX_TOPIC_PREFIX=f"{prefix}x", **kafka)
+
+    assert (made.returncode, same.returncode) == (0, 0), made.stderr + same.stderr
+    assert f"__debezium-heartbeat.{prefix}" in made.stdout
+    assert other.returncode == 1
+    assert f"__debezium-heartbeat.{prefix}x" in other.stdout
+
+
 def test_every_command_explains_itself(outbox: Outbox) -> None:
     commands: list[tuple[str, ...]] = [
         (),
@@ -123,6 +139,7 @@ def test_every_command_explains_itself(outbox: Outbox) -> None:
         ("canary",),
         ("maintain",),
         ("partitions",),
+        ("advance-revisions",),
         *[("topics", each) for each in ("apply", "check", "register")],
         *[
             ("connector", each)
@@ -166,6 +183,36 @@ def test_a_round_of_upkeep_by_hand_tells_what_it_left(outbox: Outbox, owner: Con
     assert dropped.returncode == 0, dropped.stderr
     assert name not in outbox("partitions").stdout
     assert outbox("maintain", "--drop-unread").returncode == 1
+
+
+def floor_of(conn: Connection) -> int:
+    ((floor,),) = conn.execute("select floor from outbox.revision_floor").fetchall()
+    return int(floor)
+
+
+def test_advancing_revisions_is_a_dry_run_unless_executed(
+    outbox: Outbox, owner: Connection
+) -> None:
+    with owner.transaction():
+        publish(owner, NewEvent("p1", EventType.CREATED, {"id": "p1"}))
+        publish(owner, NewEvent("p1", EventType.UPDATED, {"id": "p1"}))
+
+    planned = outbox("advance-revisions")
+    assert planned.returncode == 0, planned.stderr
+    assert "would raise the floor of revisions from 0 to 1,000,002" in planned.stdout
+    assert "--execute" in planned.stdout
+    assert floor_of(owner) == 0
+
+    done = outbox("advance-revisions", "--margin", "10", "--execute")
+    assert done.returncode == 0, done.stderr
+    assert "raised the floor of revisions from 0 to 12" in done.stdout
+    with owner.transaction():
+        assert publish(owner, NewEvent("p1", EventType.UPDATED, {"id": "p1"})) == 13
+
+    lower = outbox("advance-revisions", "--to", "12", "--execute")
+    assert lower.returncode == 1
+    assert "13" in lower.stderr
+    assert floor_of(owner) == 12
 
 
 @pytest.fixture

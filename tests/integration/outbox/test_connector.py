@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from outbox.errors import (
     ConnectorRefusedError,
     PublicationError,
     SlotMissingError,
+    TopicMismatchError,
 )
-from outbox.replication import find_slot
+from outbox.replication import find_slot, prepare_replication
 from outbox.retention import Policy, maintain
 from tests.fix_backend import Servers
 from tests.integration.outbox.conftest import Database, copied_database, until
@@ -178,6 +180,25 @@ def test_registering_is_refused_without_a_slot(pipeline: Pipeline, owner: Connec
         pipeline.register(owner)
     with pytest.raises(ConnectorMissingError):
         pipeline.connect.status(pipeline.name)
+
+
+def test_registering_is_refused_while_a_topic_is_missing(
+    pipeline: Pipeline, owner: Connection
+) -> None:
+    """The connector would say RUNNING, and wait for the topic for ever."""
+    other = replace(pipeline, name=f"{pipeline.name}x")
+    prepare_replication(owner, slot=other.name)
+    owner.execute("insert into outbox.route (name) values ('nowhere')")
+
+    with pytest.raises(TopicMismatchError, match="outbox topics apply") as refusal:
+        other.register(owner)
+    for topic in (f"__debezium-heartbeat.{other.name}", other.topic("product")):
+        assert topic in str(refusal.value)
+    with pytest.raises(TopicMismatchError, match=re.escape(pipeline.topic("nowhere"))):
+        pipeline.register(owner)
+    for each in (pipeline, other):
+        with pytest.raises(ConnectorMissingError):
+            each.connect.status(each.name)
 
 
 def test_a_configuration_that_connect_refuses_is_told(

@@ -97,6 +97,23 @@ def test_a_publication_that_loses_rows_is_refused(owner: Connection, slot: str) 
         prepare_replication(owner, slot=slot)
 
 
+def test_a_publication_of_some_rows_or_columns_is_refused(owner: Connection, slot: str) -> None:
+    prepare_replication(owner, slot=slot)
+    whole = "outbox.event, outbox.heartbeat"
+    columns = "id, aggregatetype, aggregateid, type, payload, revision, route, occurred_at"
+
+    owner.execute(
+        "alter publication outbox set table outbox.event where (source <> 'seed'), outbox.heartbeat"
+    )
+    with pytest.raises(PublicationError, match=r"row filter .* rows of outbox\.event"):
+        prepare_replication(owner, slot=slot)
+    owner.execute(f"alter publication outbox set table outbox.event ({columns}), outbox.heartbeat")
+    with pytest.raises(PublicationError, match=r"column list .* columns of outbox\.event"):
+        prepare_replication(owner, slot=slot)
+    owner.execute(f"alter publication outbox set table {whole}")
+    require_publication(owner, "outbox")
+
+
 def test_a_missing_publication_is_named(owner: Connection) -> None:
     with pytest.raises(PublicationError, match="outbox migrate"):
         require_publication(owner, "nothing_here")

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from kafka.errors import KafkaTimeoutError
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -15,6 +14,7 @@ from consumer.decide import OnDelete
 from consumer.document import sync_object
 from consumer.errors import (
     ContentLakeUnavailableError,
+    DeadLettersUnavailableError,
     MutationRejectedError,
     NewerSchemaError,
     RateLimitedError,
@@ -630,7 +630,10 @@ def test_parked_records_lie_in_the_dead_letters_before_the_ledger_hears_of_them(
 
 def test_a_dead_letter_topic_that_is_away_is_waited_for() -> None:
     bench = Bench()
-    bench.dead_letters.failures = [KafkaTimeoutError("away"), KafkaTimeoutError("away")]
+    bench.dead_letters.failures = [
+        DeadLettersUnavailableError("away"),
+        DeadLettersUnavailableError("away"),
+    ]
 
     bench.apply(replace(record(event(1)), value=b"{"))
 
