@@ -7,7 +7,6 @@ are those of the client, on loopback: with one commit each (what a product write
 (the statements alone). Uses schema outbox of POSTGRES_DSN's database and a schema of its own.
 """
 
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -55,11 +54,15 @@ Connection = psycopg.Connection[Any]
 
 
 def main(
+    dsn: Annotated[
+        str, typer.Option(envvar="POSTGRES_DSN", help="A superuser's, with the outbox migrated.")
+    ],
+    *,
     rounds: Annotated[int, typer.Option(min=10, max=100_000, help="Pairs per line.")] = 2000,
 ) -> None:
     """Print median and p95 of both kinds and of their difference, in milliseconds."""
     shown = Table("what is timed", "without", "with", "more (median)", "more (p95)", "budget")
-    with psycopg.connect(os.environ["POSTGRES_DSN"]) as conn:
+    with psycopg.connect(dsn) as conn:
         conn.execute("drop schema if exists outbox_cost cascade")
         conn.execute("create schema outbox_cost")
         conn.execute("create table outbox_cost.product (id text primary key, title text)")
