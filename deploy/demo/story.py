@@ -147,12 +147,12 @@ class Story:
     def _show(self, changes: Iterable[Change]) -> None:
         changes = list(changes)
         for change in changes[:SHOWN_CHANGES]:
-            rev = (change.document or {}).get("_rev", "tombstone")
+            rev = "tombstone" if change.document is None else f"_rev {change.document['_rev'][:8]}"
             self._say(
                 f"{change.product_id}  Postgres: {change.event_type}, revision {change.revision}"
                 f" | Kafka: {change.position.removeprefix('outbox.event.')}"
                 f" after {change.kafka_ms:.0f} ms"
-                f" | Sanity: {rev[:8]} after {change.document_ms:.0f} ms"
+                f" | Sanity: {rev} after {change.document_ms:.0f} ms"
             )
         if len(changes) > SHOWN_CHANGES:
             self._say(f"... and {len(changes) - SHOWN_CHANGES} more")
