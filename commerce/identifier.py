@@ -7,7 +7,6 @@ from threading import Lock
 from typing import Final
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-ULID_LENGTH: Final = 26
 RANDOM_BITS: Final = 80
 
 PREFIXES: Final = {

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from commerce.errors import SetupError
+from outbox.dsn import Dsn
 
 MIN_SECRET_BYTES: Final = 32  # RFC 7518, 3.2: a key at least as long as the hash
 
@@ -19,8 +20,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="COMMERCE_", frozen=True, extra="ignore")
 
-    postgres_dsn: SecretStr = Field(description="Database of the shop, with the service's own role")
-    migration_dsn: SecretStr | None = Field(
+    postgres_dsn: Dsn = Field(description="Database of the shop, with the service's own role")
+    migration_dsn: Dsn | None = Field(
         default=None, description="The same database with the role that owns it, for `migrate`"
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on")

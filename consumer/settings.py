@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from consumer.decide import OnDelete
 from consumer.errors import SettingsError
+from outbox.dsn import Dsn
 
 ApiVersion = Annotated[str, StringConstraints(pattern=r"^v?\d{4}-\d{2}-\d{2}$")]
 OLDEST_API_VERSION = "2025-02-19"  # older ones hide release versions
@@ -76,7 +77,7 @@ class ConsumerSettings(BaseSettings):
     dead_letter_topic: str = "outbox.event.product.dlt"
     mapping_file: Path | None = None  # the one that ships with the package
     on_delete: OnDelete = OnDelete.DELETE
-    ledger_dsn: SecretStr | None = None  # without one nothing is kept beside Sanity
+    ledger_dsn: Dsn | None = None  # without one nothing is kept beside Sanity
     max_batch_records: int = Field(default=600, ge=1, le=10_000)
     session_timeout_seconds: float = Field(default=10.0, ge=6.0, le=300.0)
     halt_retry_seconds: float = Field(default=30.0, ge=1.0, le=3_600.0)

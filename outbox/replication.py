@@ -70,7 +70,6 @@ class Slot:
     safe_wal_size: int | None
     confirmed_flush_lsn: str | None
     unread_bytes: int | None
-    kept_bytes: int | None
     invalidation_reason: str | None
     failover: bool
 

@@ -6,8 +6,6 @@ from typing import Annotated, Final, Self, TypeVar
 from pydantic import (
     Field,
     HttpUrl,
-    PostgresDsn,
-    SecretStr,
     StringConstraints,
     TypeAdapter,
     ValidationError,
@@ -15,6 +13,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from outbox.dsn import Dsn
 from outbox.errors import SettingsError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -37,7 +36,7 @@ class OutboxSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="OUTBOX_", **_CONFIG)
 
-    dsn: SecretStr | None = None
+    dsn: Dsn | None = None
     connect_url: str = Field(default="http://127.0.0.1:8083", validation_alias="CONNECT_URL")
     slot: SlotName = "outbox"
     publication: SlotName = "outbox"
@@ -54,10 +53,8 @@ class OutboxSettings(BaseSettings):
     canary_timeout_seconds: float = Field(default=10.0, ge=0.1, le=600)
 
     @model_validator(mode="after")
-    def _addresses_are_addresses(self) -> Self:
+    def _connect_url_is_one(self) -> Self:
         TypeAdapter(HttpUrl).validate_python(self.connect_url)
-        if self.dsn is not None and "://" in self.dsn.get_secret_value():
-            TypeAdapter(PostgresDsn).validate_python(self.dsn.get_secret_value())
         return self
 
     def require_dsn(self) -> str:

@@ -195,7 +195,7 @@ def require_topics(names: Iterable[str], found: Mapping[str, Topic]) -> None:
     missing = sorted(set(names) - found.keys())
     if missing:
         raise TopicMismatchError(
-            f"{', '.join(missing)} do not exist on the broker, and a connector that writes to a "
+            f"the broker lacks {', '.join(missing)}, and a connector that writes to a "
             "missing topic waits for it for ever: put what is missing into the topics file, then "
             "run `outbox topics apply` with the same OUTBOX_TOPIC_PREFIX"
         )

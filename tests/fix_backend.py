@@ -11,7 +11,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import FrameType
@@ -131,19 +132,23 @@ class ContainerServers:
     """Postgres, Kafka and Connect from docker-compose.yml; the rest as local processes."""
 
     kind: Kind = "containers"
-    stack: Final = None  # containers are no processes to suspend or kill
 
-    def __init__(self) -> None:
+    def __init__(self, containers: Callable[[Stack], AbstractContextManager[object]]) -> None:
+        self._start_containers = containers
         self._lease: PortLease | None = None
         self._running: Stack | None = None
         self._containers = contextlib.ExitStack()
 
+    @property
+    def stack(self) -> Stack | None:
+        """Control over the local processes; `Stack.external` names the containers."""
+        return self._stack()
+
     def need(self, *parts: str) -> Mapping[str, str]:
         """Start the three containers once, then what is missing beside them."""
-        if self._running is None:
-            self._running = self._start()
-        self._running.up(parts)
-        return addresses(self._running.instance)
+        stack = self._stack()
+        stack.up(parts)
+        return addresses(stack.instance)
 
     def close(self) -> None:
         """Stop processes and containers, remove data and volumes."""
@@ -155,19 +160,26 @@ class ContainerServers:
         if self._lease is not None:
             self._lease.release()
 
-    def _start(self) -> Stack:
-        from testcontainers.compose import DockerCompose  # noqa: PLC0415 - slow, rarely used
+    def _stack(self) -> Stack:
+        if self._running is None:
+            self._lease = free_base(FIRST_BASE)
+            stack = Stack(_directory(self._lease.base), self._lease.base, external=CONTAINERS)
+            self._containers.enter_context(self._start_containers(stack))
+            self._running = stack
+        return self._running
 
-        self._lease = free_base(FIRST_BASE)
-        stack = Stack(_directory(self._lease.base), self._lease.base, external=CONTAINERS)
-        settings = stack.instance.directory / "compose.env"
-        project = {"COMPOSE_PROJECT_NAME": f"outbox-test-{self._lease.base}"}
-        write_values(settings, compose_values(stack.instance) | project)
-        compose = DockerCompose(
-            ROOT, "docker-compose.yml", services=list(CONTAINERS), env_file=str(settings)
-        )
-        self._containers.enter_context(compose)
-        return stack
+
+def compose(stack: Stack) -> AbstractContextManager[object]:
+    """The containers on the ports and with the secrets of this stack."""
+    from testcontainers.compose import DockerCompose  # noqa: PLC0415 - slow, rarely used
+
+    settings = stack.instance.directory / "compose.env"
+    project = {"COMPOSE_PROJECT_NAME": f"outbox-test-{stack.instance.ports.base}"}
+    write_values(settings, compose_values(stack.instance) | project)
+    containers: AbstractContextManager[object] = DockerCompose(
+        ROOT, "docker-compose.yml", services=list(CONTAINERS), env_file=str(settings)
+    )
+    return containers
 
 
 def clear_abandoned() -> None:
@@ -227,9 +239,9 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
     """Starts what the other fixtures ask for; also on SIGTERM nothing is left running."""
-    kinds: dict[Kind, type[Servers]] = {
+    kinds: dict[Kind, Callable[[], Servers]] = {
         "environment": EnvironmentServers,
-        "containers": ContainerServers,
+        "containers": lambda: ContainerServers(compose),
         "local": LocalServers,
     }
     chosen = kinds[choose()]()
@@ -302,7 +314,15 @@ def pipeline(servers: Servers) -> Mapping[str, str]:
 
 @pytest.fixture(scope="session")
 def stack(servers: Servers) -> Stack:
-    """Control over single servers (kill, suspend, start): the local stack alone has it."""
+    """Control over single servers (kill, suspend, start): emulator and our services at least."""
     if servers.stack is None:
-        pytest.skip("kills or suspends real servers, which only the local stack allows")
+        pytest.skip("kills or suspends real servers, which addresses alone don't allow")
     return servers.stack
+
+
+@pytest.fixture(scope="session")
+def local_stack(stack: Stack) -> Stack:
+    """As `stack`, with Postgres, Kafka and Connect as processes too."""
+    if stack.external:
+        pytest.skip("wants Postgres, Kafka or Connect as a process, and here it is a container")
+    return stack

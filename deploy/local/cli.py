@@ -80,7 +80,7 @@ def down(
 
 @app.command()
 def status(directory: Directory = DEFAULT_DIRECTORY, port_base: PortBase = None) -> None:
-    """Show every server; exit code 0 only when all of them are ready."""
+    """Show every server and the connector; exit code 0 only when all of them are ready."""
     with reported():
         states = Stack(directory, port_base).status()
     console.print(_table(states))
@@ -157,6 +157,6 @@ def _table(states: list[PartState]) -> Table:
             str(state.pid or "-"),
             str(state.port or "-"),
             "-" if state.uptime_seconds is None else f"{state.uptime_seconds:.0f} s",
-            str(state.log),
+            str(state.log or "-"),
         )
     return table

@@ -32,6 +32,8 @@ class Emulator(Server):
     def prepare(self, cancel: Cancel) -> None:
         """Write the configuration: projects, datasets and tokens."""
         del cancel
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.parent.chmod(0o700)  # drafts and private documents lie there too
         write_private(self._file, json.dumps(self._configuration(), indent=2))
 
     def command(self) -> Command:

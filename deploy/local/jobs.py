@@ -40,6 +40,7 @@ class Job:
     server: str  # whose data it prepares: its stamp goes when they go
     sources: Sequence[Path] = ()
     holds: Callable[[Instance, Cancel], bool] = lambda _instance, _cancel: True
+    state: Callable[[Instance], str] | None = None  # of what it left behind, for `status`
 
     def ensure(self, instance: Instance, cancel: Cancel, *, always: bool = False) -> str:
         """Run the job unless it has been done."""
@@ -118,20 +119,33 @@ def register_connector(instance: Instance, cancel: Cancel) -> str:
     return "registered"
 
 
+def connector_state(instance: Instance) -> str:
+    """One look at the connector and its task.
+
+    "ready", "failed", "missing", "paused", "starting", or "stopped" when no worker answers.
+    """
+    status, body = get(instance.ports.of("connect"), "/connectors/outbox/status")
+    if status == http.HTTPStatus.NOT_FOUND:
+        return "missing"
+    if status != http.HTTPStatus.OK:
+        return "starting" if status else "stopped"
+    found = json.loads(body)
+    tasks = [task["state"] for task in found["tasks"]]
+    states = {found["connector"]["state"], *tasks}
+    if "FAILED" in states:
+        return "failed"
+    if states & {"PAUSED", "STOPPED"}:
+        return "paused"
+    return "ready" if states == {"RUNNING"} and tasks else "starting"
+
+
 def connector_runs(instance: Instance, cancel: Cancel) -> bool:
     """Whether Connect still has the connector, and runs its task soon."""
     deadline = time.monotonic() + CONNECTOR_SECONDS
     while time.monotonic() < deadline and not cancel.wait(POLL_SECONDS):
-        status, body = get(instance.ports.of("connect"), "/connectors/outbox/status")
-        if status == http.HTTPStatus.NOT_FOUND:
-            return False
-        if status != http.HTTPStatus.OK:
-            continue
-        states = {task["state"] for task in json.loads(body)["tasks"]}
-        if "FAILED" in states:
-            return False
-        if states == {"RUNNING"}:
-            return True
+        state = connector_state(instance)
+        if state in {"ready", "missing", "failed"}:
+            return state == "ready"
     return False
 
 
@@ -167,5 +181,6 @@ JOBS: Final[tuple[Job, ...]] = (
         "kafka",
         (OUTBOX, CONNECTOR_FILE),
         connector_runs,
+        connector_state,
     ),
 )

@@ -77,15 +77,6 @@ def is_free(port: int) -> bool:
     return True
 
 
-def accepts(port: int) -> bool:
-    """Whether somebody answers on this loopback port now."""
-    try:
-        with socket.create_connection((HOST, port), timeout=1):
-            return True
-    except OSError:
-        return False
-
-
 def holder_of(port: int) -> str:
     """Name and pid of the process that listens on a port, as far as this user may see it."""
     try:

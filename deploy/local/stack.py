@@ -31,11 +31,13 @@ class PartState:
     """One line of `status`."""
 
     part: str
-    state: str  # "ready", "starting", "stopped" or "dead": its pid file is there, it is not
+    # "ready", "starting", "stopped" or "dead": its pid file is there, it is not. The connector,
+    # which is no process, also "missing", "failed" or "paused".
+    state: str
     pid: int | None
     port: int | None
     uptime_seconds: float | None
-    log: Path
+    log: Path | None
 
 
 class Stack:
@@ -145,9 +147,15 @@ class Stack:
             (self.instance.directory / name).unlink(missing_ok=True)
 
     def status(self) -> list[PartState]:
-        """The state of every server."""
+        """The state of every server, and of the connector that runs inside Connect."""
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(_state, self.servers.values()))
+            servers = list(pool.map(_state, self.servers.values()))
+        jobs = [
+            PartState(job.name, job.state(self.instance), None, None, None, None)
+            for job in self.jobs.values()
+            if job.state is not None
+        ]
+        return servers + jobs
 
     def _closure(self, named: Sequence[str]) -> list[str]:
         """These parts and all that they need, in the order of `parts`."""

@@ -42,7 +42,6 @@ with (publish = 'insert, update', publish_via_partition_root = true);
 select plugin, database, database = current_database() as here, active, wal_status,
     safe_wal_size, confirmed_flush_lsn::text as confirmed_flush_lsn,
     pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::bigint as unread_bytes,
-    pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn)::bigint as kept_bytes,
     to_jsonb(pg_replication_slots) ->> 'invalidation_reason' as invalidation_reason,
     coalesce((to_jsonb(pg_replication_slots) ->> 'failover')::boolean, false) as failover
 from pg_replication_slots

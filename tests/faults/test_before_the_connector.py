@@ -17,9 +17,9 @@ EVENTS = 50
 
 
 @pytest.fixture
-def fresh_stack(stack: Stack) -> Iterator[Stack]:
+def fresh_stack(local_stack: Stack) -> Iterator[Stack]:
     """A stack of its own, of which nothing runs yet; only where the local stack is the backend."""
-    del stack
+    del local_stack
     with free_base(14000) as ports:
         directory = ROOT / ".local" / f"test-{ports.base}"
         fresh = Stack(directory, ports.base)

@@ -26,7 +26,6 @@ MISTYPED = [
     "postgresql://owner:pass hunter2@127.0.0.1:1/shop",
     "postgresql://owner:p@hunter2@127.0.0.1:1/shop",
     "postgresql://owner:hunter2/word@127.0.0.1:1/shop",
-    "postgresql://owner:p?hunter2@127.0.0.1:1/shop",
 ]
 
 

@@ -10,7 +10,8 @@ from consumer.settings import ConsumerSettings, SanitySettings
 from outbox.kafka_settings import KafkaSettings
 from outbox.settings import OutboxSettings
 
-ENV_EXAMPLE = Path(__file__).parents[2] / ".env.example"
+ROOT = Path(__file__).parents[2]
+ENV_EXAMPLE = ROOT / ".env.example"
 EVERY = (SanitySettings, KafkaSettings, ConsumerSettings, OutboxSettings, CommerceSettings)
 
 
@@ -25,3 +26,13 @@ def test_every_setting_is_in_the_example_file(kind: type[BaseSettings]) -> None:
         names.add(str(alias) if alias else (prefix + name).upper())
 
     assert names - documented == set()
+
+
+def test_every_variable_of_the_local_stack_is_in_the_example_file() -> None:
+    documented = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", ENV_EXAMPLE.read_text(), re.MULTILINE))
+    files = [*(ROOT / "deploy" / "local").glob("*.py"), ROOT / "tests" / "fix_backend.py"]
+    code = "".join(file.read_text() for file in files)
+    read = re.findall(r"(?:environ(?:\.get\(|\[)|envvar=)\s*\"([A-Z_]+)\"", code)
+
+    assert {"LOCAL_PORT_BASE", "TEST_BACKEND"} <= set(read)
+    assert set(read) - documented - {"TMPDIR", "XDG_CACHE_HOME"} == set()

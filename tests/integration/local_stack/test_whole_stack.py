@@ -14,9 +14,9 @@ from tests.fix_backend import Backend
 
 
 @pytest.fixture
-def running(backend: Backend, stack: Stack) -> Stack:
+def running(backend: Backend, local_stack: Stack) -> Stack:
     del backend
-    return stack
+    return local_stack
 
 
 def family(stack: Stack) -> dict[str, list[psutil.Process]]:

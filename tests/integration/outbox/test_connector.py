@@ -77,7 +77,11 @@ def test_registering_twice_is_harmless(running: Pipeline, conn: Connection) -> N
     assert running.register(conn).is_running
 
 
-def test_no_secret_can_be_read_over_rest(running: Pipeline, connect_url: str) -> None:
+def test_no_secret_is_in_what_connect_answers_to_a_get(running: Pipeline, connect_url: str) -> None:
+    """Known limit: PUT /connector-plugins/.../config/validate shows `${env:...}` in `tasks.max`.
+
+    So whoever reaches the REST interface has the login; it stays on loopback.
+    """
     paths = ("", "/config", "/tasks", "/status", "/tasks-config", "/offsets")
     urls = [f"{connect_url}/connectors/{running.name}{path}" for path in paths]
     urls.append(f"{connect_url}/connectors?expand=info&expand=status")

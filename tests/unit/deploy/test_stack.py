@@ -1,7 +1,11 @@
 """Parts and their order, secrets, what each process is given; nothing is started here."""
 
+import json
 import stat
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -9,6 +13,7 @@ from deploy.local.addresses import addresses, write_addresses
 from deploy.local.credentials import Credentials, read_values
 from deploy.local.errors import SettingsError
 from deploy.local.instance import remembered_base
+from deploy.local.ports import HOST, free_base
 from deploy.local.stack import Stack
 
 NAMES_OF_THE_DESIGN = {
@@ -36,6 +41,56 @@ def test_an_unknown_server_is_told_with_the_known_ones(stack: Stack) -> None:
 def test_no_server_runs_in_a_new_directory(stack: Stack) -> None:
     assert stack.running() == []
     assert {state.state for state in stack.status()} == {"stopped"}
+
+
+class Worker(BaseHTTPRequestHandler):
+    """Kafka Connect, as far as `status` asks it."""
+
+    answer: ClassVar[tuple[int, object]] = (404, {"error_code": 404})
+
+    def do_GET(self) -> None:
+        status, body = self.answer
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(body).encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def told(connector: str, *tasks: str) -> tuple[int, object]:
+    return 200, {"connector": {"state": connector}, "tasks": [{"state": each} for each in tasks]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (told("RUNNING", "RUNNING"), "ready"),
+        (told("RUNNING", "FAILED"), "failed"),
+        (told("FAILED"), "failed"),
+        (told("RUNNING"), "starting"),
+        (told("RUNNING", "UNASSIGNED"), "starting"),
+        (told("PAUSED", "PAUSED"), "paused"),
+        (told("STOPPED"), "paused"),
+        ((404, {"error_code": 404}), "missing"),
+        ((409, {"error_code": 409}), "starting"),
+    ],
+)
+def test_status_tells_the_connector_on_a_line_of_its_own(
+    tmp_path: Path, answer: tuple[int, object], expected: str
+) -> None:
+    with free_base(17_000) as ports:
+        handler = type("Answering", (Worker,), {"answer": answer})
+        with ThreadingHTTPServer((HOST, ports.ports.of("connect")), handler) as worker:
+            thread = threading.Thread(target=worker.serve_forever, args=(0.01,))
+            thread.start()
+            try:
+                states = Stack(tmp_path, ports.base).status()
+            finally:
+                worker.shutdown()
+                thread.join()
+
+    assert {state.part: state.state for state in states}["connector"] == expected
 
 
 def test_the_environment_file_has_every_name_of_the_design(stack: Stack) -> None:
@@ -71,6 +126,16 @@ def test_a_secret_that_an_older_file_lacks_is_added_and_the_rest_kept(tmp_path: 
 
     assert credentials.sanity_token == "sk-old"
     assert Credentials.of(file) == credentials
+
+
+def test_documents_are_readable_by_their_owner_only(stack: Stack) -> None:
+    folder = stack.instance.directory / "emulator"
+    folder.mkdir(parents=True, mode=0o755)
+
+    stack.server("emulator").prepare(threading.Event())
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "config.json").stat().st_mode) == 0o600
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
