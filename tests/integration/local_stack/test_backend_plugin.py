@@ -41,6 +41,8 @@ def probe(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
         }
         run = subprocess.Popen(
             [
+                # A job in the background of a shell ignores SIGINT, and so would its children.
+                *("env", "--default-signal=INT"),
                 *(sys.executable, "-m", "pytest", "-p", "tests.fix_backend"),
                 *("-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", str(tmp_path)),
                 str(tmp_path / "test_probe.py"),
