@@ -1,13 +1,9 @@
 """Which port each part listens on: one base, fixed offsets, loopback only."""
 
-import fcntl
-import os
 import socket
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -20,6 +16,7 @@ DEFAULT_BASE: Final = 8000
 LOWEST_BASE: Final = 1024
 HIGHEST_BASE: Final = 31000  # commerce, at +1000, stays below Linux's ephemeral ports (32768)
 LINGER_SECONDS: Final = 1.0
+LEASE_OFFSET: Final = 99
 BLOCK: Final = 100  # two instances side by side differ by one block or more, up to nine
 
 OFFSETS: Final[Mapping[str, int]] = MappingProxyType(
@@ -113,9 +110,9 @@ class PortLease:
     Released by `release`, at the end of a `with` block, and by the kernel when the process ends.
     """
 
-    def __init__(self, base: int, descriptor: int) -> None:
+    def __init__(self, base: int, holder: socket.socket) -> None:
         self.ports = Ports(base)
-        self._descriptor = descriptor
+        self._holder = holder
 
     @property
     def base(self) -> int:
@@ -124,9 +121,7 @@ class PortLease:
 
     def release(self) -> None:
         """Let others have the block. Twice is harmless."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        self._holder.close()
 
     def __enter__(self) -> Self:
         return self
@@ -154,13 +149,14 @@ def free_base(start: int = 12000) -> PortLease:
 
 
 def lease(base: int) -> PortLease | None:
-    """Lease this block, whoever listens there; None when somebody else holds it."""
-    folder = Path(tempfile.gettempdir()) / f"outbox-to-sanity-ports-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    descriptor = os.open(folder / f"{base}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    """Lease this block, whoever listens there; None when somebody else holds it.
+
+    The block's last port is bound, and never listened on: so the kernel keeps two users apart too.
+    """
+    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        holder.bind((HOST, base + LEASE_OFFSET))
     except OSError:
-        os.close(descriptor)
+        holder.close()
         return None
-    return PortLease(base, descriptor)
+    return PortLease(base, holder)
